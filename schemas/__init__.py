@@ -1,0 +1,1 @@
+"""The only contract the services share: events, their envelope, their topics."""

@@ -1,0 +1,63 @@
+"""What every event model is made of: frozen, open to read, exact numbers, aware times."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+import orjson
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+)
+
+
+class Model(BaseModel):
+    """A frozen value. Readers ignore fields they do not know; writers produce only known ones."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+
+def _refuse_float(value: Any) -> Any:
+    """Refuse binary floats: a quantity or an amount of money is a decimal string."""
+    if isinstance(value, float | bool):
+        raise ValueError("must be a decimal string, not a binary number")
+    return value
+
+
+def plain(value: Decimal) -> str:
+    """Write a decimal without exponent and trailing zeros, so equal amounts have equal bytes."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def utc(value: datetime) -> datetime:
+    """Normalise to UTC, so equal instants have equal bytes."""
+    return value.astimezone(UTC)
+
+
+_decimal = (BeforeValidator(_refuse_float), PlainSerializer(plain, return_type=str))
+Amount = Annotated[Decimal, Field(max_digits=30, decimal_places=12), *_decimal]
+"""An exact number, as a decimal string. Its unit or currency stands in the field beside it."""
+Positive = Annotated[Decimal, Field(gt=0, max_digits=30, decimal_places=12), *_decimal]
+NonNegative = Annotated[Decimal, Field(ge=0, max_digits=30, decimal_places=12), *_decimal]
+Instant = Annotated[AwareDatetime, AfterValidator(utc)]
+"""A moment with its zone, kept in UTC (RFC 3339)."""
+Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+"""ISO 3166-1 alpha-2. Whether the code exists is for classification to say."""
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+"""ISO 4217."""
+OrderId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+Id = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+Name = Annotated[str, StringConstraints(max_length=500)]
+Text = Annotated[str, StringConstraints(max_length=100_000)]
+
+
+def canonical(value: Any) -> bytes:
+    """Serialise plain data to canonical JSON (RFC 8785 for data without floats)."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)

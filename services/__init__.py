@@ -1,0 +1,1 @@
+"""The services: pure judgement in each, IO in `runtime` alone."""
