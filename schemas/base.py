@@ -20,7 +20,13 @@ from pydantic import (
 class Model(BaseModel):
     """A frozen value. Readers ignore fields they do not know; writers produce only known ones."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        allow_inf_nan=False,
+        populate_by_name=True,
+        serialize_by_alias=True,
+    )
 
 
 def _refuse_float(value: Any) -> Any:

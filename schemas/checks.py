@@ -1,0 +1,325 @@
+"""What passes between the stages about one order (`orders.classified`, `orders.checks`)."""
+
+from datetime import date
+from typing import Literal
+
+from pydantic import Field
+
+from schemas.base import (
+    Currency,
+    Id,
+    Instant,
+    Model,
+    Name,
+    NonNegative,
+    OrderId,
+    Positive,
+    Text,
+)
+from schemas.classification import (
+    ClassifiedLine,
+    PackRef,
+    ProductRef,
+    RegimeVerdict,
+)
+from schemas.orders import Document, Finding, OfOrder, Order, Weight
+
+
+class OfCheck(OfOrder):
+    """What every event between the stages carries: the order, its revision and its check."""
+
+    revision: int = Field(ge=0)
+    check: int = Field(ge=0, description="0 for the order's own event, then as the gate numbers")
+
+
+class OrderClassified(OfCheck):
+    """Each line under every regime, with the evidence and what was read."""
+
+    order: Order
+    order_digest: str = Field(description="SHA-256 of the order's canonical JSON, hex")
+    as_of: Instant = Field(description="the event's own time: chooses the law")
+    lines: tuple[ClassifiedLine, ...]
+    findings: tuple[Finding, ...] = ()
+    packs: tuple[PackRef, ...]
+    verified_until: date | None = Field(
+        default=None, description="earliest day on which a pack read goes stale"
+    )
+    products: tuple[ProductRef, ...] = ()
+    products_offsets: dict[str, int] = Field(default_factory=dict)
+    engine: str
+
+
+class Unreadable(Model):
+    """A record that could not be read, in its place. The dead letter has its bytes."""
+
+    order_source: Id | None = None
+    order_id: OrderId | None = None
+    topic: Name
+    partition: int
+    offset: int
+    key: Name | None = None
+    size: int = Field(description="bytes of the value")
+    sha256: str
+    reason: Text
+
+
+class Candidate(Model):
+    """A license whose terms cover a line; balances are the ledger's business."""
+
+    license_id: Id
+    quantity: Positive = Field(description="in the license's unit where it has one")
+    unit: Name
+    value: NonNegative | None = None
+    currency: Currency | None = None
+
+
+class Unfit(Model):
+    """A license that does not cover a line, why, and the nearest change that would help."""
+
+    license_id: Id
+    reason: Name
+    change: Text
+
+
+class HoldCause(Model):
+    """A reason to hold that determination found, in the words an officer reads."""
+
+    code: Name
+    text: Text
+
+
+class RequestedItem(Model):
+    """What is to be drawn: the codes a license may name it by."""
+
+    codes: tuple[Name, ...]
+    category: int | None = None
+    materials: tuple[Name, ...] = ()
+
+
+class AssessedRegime(Model):
+    """One line under one regime: the verdict, who could cover it, what holds it."""
+
+    verdict: RegimeVerdict
+    candidates: tuple[Candidate, ...] = ()
+    unfit: tuple[Unfit, ...] = ()
+    holds: tuple[HoldCause, ...] = ()
+    item: RequestedItem | None = Field(default=None, description="what a license must name")
+    finding: Finding | None = Field(default=None, description="the officer's word it rests on")
+
+
+class AssessedLine(Model):
+    """A line under every regime, determined."""
+
+    line_id: Id
+    regimes: dict[str, AssessedRegime]
+
+
+class Bound(Model):
+    """A moment after which a release may no longer rest on what was read."""
+
+    until: Instant
+    why: Text
+
+
+class Rate(Model):
+    """A dated exchange rate that was used."""
+
+    rate_id: Id
+    from_: Currency = Field(alias="from")
+    to: Currency
+    rate: Positive
+    at: Instant
+    source: Name
+
+
+class OrderAssessed(OfCheck):
+    """Needs and candidate licenses of every line: all the gate needs to decide."""
+
+    order: Order
+    order_digest: str
+    as_of: Instant
+    days: tuple[date, ...] = Field(description="days determined for; the graver verdict counts")
+    lines: tuple[AssessedLine, ...]
+    findings: tuple[Finding, ...] = ()
+    valid_until_bounds: tuple[Bound, ...] = ()
+    book: dict[str, int] = Field(description="licenses partition → offset the book was read at")
+    rates: tuple[Rate, ...] = ()
+    packs: tuple[PackRef, ...]
+    engine: str
+
+
+class OfReservation(OfCheck):
+    """What every reservation event carries."""
+
+    reservation_id: Id
+    request_id: Id
+    license_id: Id
+
+
+class RequestedParty(Model):
+    """A party as the license must name it."""
+
+    role: Name
+    name: Name
+    country: Name | None = None
+
+
+class ReservationRequested(OfReservation):
+    """Ask the ledger to reserve; it carries the facts, and the ledger judges them itself."""
+
+    line_id: Id
+    regime: Name
+    attempt: int
+    as_of: Instant
+    time_basis: Literal["log", "event"]
+    requested_ship_date: date | None = None
+    exporter: Id
+    exporter_name: Name | None = None
+    item: RequestedItem
+    parties: tuple[RequestedParty, ...] | None
+    destination: Name
+    port: Name | None = None
+    purpose: Name
+    quantity: Positive
+    unit: Name
+    net_weight: Weight | None = None
+    value: NonNegative | None = None
+    currency: Currency | None = None
+    conversions: tuple[Rate, ...] = ()
+    documents: tuple[Document, ...] = ()
+    names_end_user: bool = Field(
+        default=False, description="only a license that names this end user may cover (denial)"
+    )
+    partial: bool = False
+    answer_by: Instant
+
+
+class ReservationConfirmRequested(OfReservation):
+    """Ask the ledger whether a grant still stands before a release rests on it."""
+
+
+class ReservationAdjusted(OfReservation):
+    """Change a reservation to new totals."""
+
+    quantity: Positive
+    value: NonNegative | None = None
+    conversions: tuple[Rate, ...] = ()
+
+
+class ReservationSettled(OfReservation):
+    """Goods left: turn reserved into used. With `final` the remainder is given back."""
+
+    shipment_id: Id
+    shipped_at: Instant
+    quantity: Positive
+    unit: Name
+    net_weight: Weight | None = None
+    value: NonNegative | None = None
+    currency: Currency | None = None
+    final: bool
+
+
+class ReservationVoided(OfReservation):
+    """Give back what never left."""
+
+    cause: Name
+
+
+class Answer(OfReservation):
+    """Where in the ledger an answer was given."""
+
+    line_id: Id
+    regime: Name
+    ledger_partition: int
+    ledger_offset: int
+
+
+class Balance(Model):
+    """What a license has left, in its unit and currency; null where it has no such limit."""
+
+    quantity: NonNegative | None = None
+    unit: Name | None = None
+    value: NonNegative | None = None
+    currency: Currency | None = None
+
+
+class ReservationGranted(Answer):
+    """The ledger holds the quantity for this line."""
+
+    result: Literal["granted", "exists", "confirmed"]
+    quantity: Positive
+    unit: Name
+    value: NonNegative | None = None
+    currency: Currency | None = None
+    valid_to: date
+    balance_before: Balance
+    balance_after: Balance
+
+
+class ReservationRefused(Answer):
+    """The ledger does not; nothing was reserved."""
+
+    result: Name | None = None
+    reason: Name
+    text: Text = ""
+
+
+class ReservationWithdrawn(Answer):
+    """A reservation no longer stands: suspended, revoked, expired, or the license shrank."""
+
+    result: Name | None = None
+    reason: Name
+    text: Text = ""
+
+
+class ReservationPosted(Answer):
+    """The answer to every adjust, settle and void."""
+
+    operation: Literal["adjust", "settle", "void"]
+    result: Name
+    overdrawn: Balance | None = None
+    balance_before: Balance
+    balance_after: Balance
+
+
+class OfficerDecided(OfOrder):
+    """An officer's act on a held order, valid only for the revision and seq it names."""
+
+    revision: int = Field(ge=0)
+    action: Literal["classify", "state_fact", "release", "reject", "unassign"]
+    seq: int = Field(ge=1)
+    line_id: Id | None = None
+    regime: Name | None = None
+    code: Name | None = None
+    fact: Name | None = None
+    value: Text | None = None
+    citation: Text | None = None
+    note: Text
+    officer: Name = Field(min_length=1)
+    valid_until: Instant | None = None
+    decided_at: Instant
+
+
+class RecheckWanted(OfOrder):
+    """Somebody wants an order determined again; the gate numbers it."""
+
+    cause: Name
+    cause_id: Id
+    recheck_by: Instant | None = None
+    officer: Name | None = None
+
+
+class ReleaseStale(OfOrder):
+    """A release was too old when it was to be sent; the gate confirms it first."""
+
+    decision_id: Id
+
+
+class DeadlineDue(Model):
+    """A deadline passed by log time. Id and content derive from the entity alone."""
+
+    entity: Name
+    deadline: Literal[
+        "answer", "release", "recall", "recheck", "license_effective", "license_expired"
+    ]
+    due: Instant

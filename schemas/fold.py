@@ -1,0 +1,46 @@
+"""The shape of a fold: one aggregate, one record, what changes, what is said. Pure and total."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Final, Protocol
+
+from schemas.base import Model
+from schemas.envelope import Output, Recorded
+
+GENESIS: Final = "0" * 64
+"""`prev` of the first decision of a chain."""
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """What a fold knows of its whole partition."""
+
+    number: int
+    log_time: datetime = EPOCH
+    """Running maximum of the record timestamps: what "now" means to a fold."""
+    chain_index: int = 0
+    chain_prev: str = GENESIS
+
+    def at(self, logged_at: datetime) -> "Partition":
+        """Move log time on to a record; it never goes back."""
+        return replace(self, log_time=logged_at) if logged_at > self.log_time else self
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one record does: entities that change (None: forgotten), events to write."""
+
+    partition: Partition
+    changes: Mapping[str, Model | None] = field(default_factory=dict)
+    outputs: tuple[Output, ...] = ()
+
+
+class Fold(Protocol):
+    """Folds one topic. An aggregate is every entity under one record key, by its name."""
+
+    def __call__(
+        self, aggregate: Mapping[str, Model], record: Recorded[Model], partition: Partition
+    ) -> Step:
+        """Apply one record. `partition` already stands at the record's log time."""

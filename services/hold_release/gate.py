@@ -1,0 +1,417 @@
+"""The gate: folds all that is known of an order into decisions. Pure, total, deterministic.
+
+An order is released only when every line × every regime is settled on its own; whatever else
+happens, it is held, with reasons. Only this fold releases, and only it asks the ledger.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal, TypeVar
+
+from schemas.base import Model
+from schemas.checks import (
+    DeadlineDue,
+    OfficerDecided,
+    OrderAssessed,
+    RecheckWanted,
+    ReleaseStale,
+    ReservationGranted,
+    ReservationPosted,
+    ReservationRefused,
+    ReservationWithdrawn,
+    Unreadable,
+)
+from schemas.decisions import DecisionReason, HoldReason, Overdraft
+from schemas.envelope import Recorded
+from schemas.fold import Partition, Step
+from schemas.orders import OrderCancelled, OrderReturned, OrderShipped
+from services.hold_release import cancel, officers, reserve, ship
+from services.hold_release.settlement import needs as needs_of
+from services.hold_release.settlement import open_reasons, valid_until
+from services.hold_release.state import ORDER, OrderState
+from services.hold_release.turn import Turn
+
+AHEAD_MAX: Final = timedelta(minutes=10)
+SHIP_AFTER_RELEASE: Final = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The gate's settings; calling it folds one record (`schemas.fold.Fold`)."""
+
+    time_basis: Literal["log", "event"] = "log"
+    max_event_age: timedelta = timedelta(hours=72)
+
+    def __call__(
+        self, aggregate: Mapping[str, Model], record: Recorded[Any], partition: Partition
+    ) -> Step:
+        """Apply one record of `orders.checks` to the order it concerns."""
+        handler = HANDLERS.get(type(record.event))
+        if handler is None:
+            return Step(partition)
+        known = aggregate.get(ORDER)
+        state = known if isinstance(known, OrderState) else _unknown(record.key)
+        turn = Turn(state, record, partition, self.time_basis)
+        handler(turn, self)
+        changes = {} if turn.state is state else {ORDER: turn.state}
+        return Step(turn.partition, changes, tuple(turn.outputs))
+
+
+def _unknown(key: str) -> OrderState:
+    source, _, order_id = key.rpartition("/")
+    return OrderState(order_source=source, order_id=order_id)
+
+
+def progress(turn: Turn) -> None:
+    """Bring an order as far as it can go: held with reasons, asking for licenses, or released."""
+    state = turn.state
+    if state.terminal:
+        return
+    if state.assessed is not None and state.cancelled_revision >= state.revision:
+        cancel.close(turn, not_shipped=False)
+        return
+    reasons = open_reasons(state)
+    if any(reason.code is HoldReason.EMBARGO for reason in reasons):
+        reserve.let_go_all(turn, "embargo")
+        turn.end("REJECTED", reasons=tuple(reasons))
+        return
+    if reasons:
+        turn.hold(reasons)
+        reserve.let_go_all(turn, "the order is held")
+        return
+    if state.assessed is not None:
+        _reserve_and_release(turn)
+
+
+def _reserve_and_release(turn: Turn) -> None:
+    needs = list(needs_of(turn.state))
+    reached = reserve.pursue(turn, needs)
+    if reached == "failed":
+        turn.hold(reserve.refusals(turn.state, needs) or [_silent("no license answered")])
+        reserve.let_go_all(turn, "another line was refused")
+        return
+    if reached == "waiting":
+        if turn.state.phase == "released":
+            turn.hold([_reason(HoldReason.AMENDED, "a license is needed that is not reserved")])
+        elif turn.state.phase != "held":
+            turn.update(phase="reserving")
+        return
+    _release(turn)
+
+
+def _release(turn: Turn) -> None:
+    until = valid_until(turn.state, turn.clock, SHIP_AFTER_RELEASE)
+    standing = turn.state.release if turn.state.phase == "released" else None
+    if standing is not None and standing.valid_until <= until and not turn.state.stale:
+        turn.update(recheck_by=None, answer_by=None)
+        return
+    if until <= turn.clock:
+        turn.hold([_reason(HoldReason.RELEASE_EXPIRED, f"a release would end {until}")])
+        reserve.let_go_all(turn, "nothing may be released")
+        return
+    if standing is not None:
+        turn.hold([_reason(HoldReason.RELEASE_EXPIRED, f"the release now ends {until}")])
+    turn.release(until)
+
+
+def _reason(code: HoldReason, text: str) -> DecisionReason:
+    return DecisionReason(code=code, text=text)
+
+
+def _silent(text: str) -> DecisionReason:
+    return _reason(HoldReason.LEDGER_SILENT, text)
+
+
+T = TypeVar("T")
+
+
+def _distinct(values: list[T]) -> tuple[T, ...]:
+    """Drop repetitions, in order. Events are few, and not all can be hashed."""
+    return tuple(value for at, value in enumerate(values) if value not in values[:at])
+
+
+# Events
+
+
+def _assessed(turn: Turn, gate: Gate) -> None:
+    """Take a determination, if it is of a higher (revision, check)."""
+    event: OrderAssessed = turn.record.event
+    state = turn.state
+    if state.terminal or turn.record.id == state.assessment_id:
+        return
+    if (event.revision, event.check) <= (state.revision, state.check) and state.assessed:
+        _not_higher(turn, event)
+        return
+    faults = _arrival_faults(state, event, turn, gate)
+    newer = event.revision > state.revision
+    if newer and state.phase == "released":
+        turn.hold([_reason(HoldReason.AMENDED, f"revision {event.revision} replaces the order")])
+    # Unreadable records stay in the way: one of them may have been a cancellation.
+    kept = [
+        fault
+        for fault in state.faults
+        if not newer or fault.code is HoldReason.EVENT_UNREADABLE
+    ]
+    turn.update(
+        revision=event.revision,
+        check=event.check,
+        asked_check=event.check if newer else max(turn.state.asked_check, event.check),
+        assessed=event,
+        assessment_id=turn.record.id,
+        revision_digest=event.order_digest if newer else state.revision_digest,
+        faults=_distinct([*kept, *faults]),
+        findings=event.findings if newer else _distinct([*state.findings, *event.findings]),
+        recheck_by=None,
+    )
+    reserve.drop_useless(turn, list(needs_of(turn.state)))
+    _forget_refusals(turn)
+    progress(turn)
+
+
+def _forget_refusals(turn: Turn) -> None:
+    """A new assessment starts over: a license that refused may be asked again."""
+    turn.update(
+        reservations=tuple(
+            entry
+            for entry in turn.state.reservations
+            if entry.state != "refused"
+        )
+    )
+
+
+def _not_higher(turn: Turn, event: OrderAssessed) -> None:
+    """Equal revision with other content is a conflict; anything else is a duplicate or late."""
+    state = turn.state
+    assert state.assessed is not None, "checked by the caller"
+    same = event.revision == state.revision and event.check == 0
+    if not same or event.order_digest == state.revision_digest:
+        return
+    text = f"revision {event.revision} was said twice, with different content"
+    fault = _reason(HoldReason.EVENT_CONFLICT, text)
+    turn.update(faults=_distinct([*state.faults, fault]))
+    progress(turn)
+
+
+def _arrival_faults(
+    state: OrderState, event: OrderAssessed, turn: Turn, gate: Gate
+) -> list[DecisionReason]:
+    faults = []
+    if state.assessed is not None and event.revision > state.revision + 1:
+        text = f"revision {event.revision} follows {state.revision}: one is missing"
+        faults.append(_reason(HoldReason.EVENT_CONFLICT, text))
+    if gate.time_basis == "log":
+        ahead = event.as_of > turn.now + AHEAD_MAX
+        if ahead or event.as_of < turn.now - gate.max_event_age:
+            text = f"the event says {event.as_of.isoformat()}, the log {turn.now.isoformat()}"
+            faults.append(_reason(HoldReason.TIME_IMPLAUSIBLE, text))
+    return faults
+
+
+def _unreadable(turn: Turn, gate: Gate) -> None:
+    del gate
+    event: Unreadable = turn.record.event
+    if turn.state.terminal:
+        return
+    text = f"{event.topic}/{event.partition}/{event.offset}: {event.reason}"
+    fault = _reason(HoldReason.EVENT_UNREADABLE, text[:500])
+    turn.update(faults=_distinct([*turn.state.faults, fault]))
+    progress(turn)
+
+
+def _granted(turn: Turn, gate: Gate) -> None:
+    del gate
+    event: ReservationGranted = turn.record.event
+    entry = reserve.find(turn.state, event.reservation_id)
+    if entry is None or entry.state not in ("asked", "confirming"):
+        return
+    reserve.replace_entry(
+        turn,
+        entry,
+        state="granted",
+        quantity=event.quantity,
+        unit=event.unit,
+        value=event.value,
+        currency=event.currency,
+        valid_to=event.valid_to.isoformat(),
+        granted_at=turn.record.logged_at,
+        ledger_partition=event.ledger_partition,
+        ledger_offset=event.ledger_offset,
+    )
+    _after_answer(turn)
+
+
+def _after_answer(turn: Turn) -> None:
+    if turn.state.stale and turn.state.phase == "released":
+        _send_stale(turn)
+        return
+    progress(turn)
+
+
+def _send_stale(turn: Turn) -> None:
+    """Send a release that was held back, once every reservation under it is confirmed."""
+    waiting = [e for e in turn.state.reservations if e.state in ("asked", "confirming")]
+    if not waiting and turn.state.release is not None:
+        turn.send_again(turn.state.release)
+        turn.update(stale=False, answer_by=None)
+
+
+def _refused(turn: Turn, gate: Gate) -> None:
+    del gate
+    event: ReservationRefused = turn.record.event
+    entry = reserve.find(turn.state, event.reservation_id)
+    if entry is None or entry.state not in ("asked", "confirming"):
+        return
+    reserve.replace_entry(turn, entry, state="refused", reason=event.reason, text=event.text)
+    if turn.state.phase == "released":
+        _withdraw_release(turn, event.reason, event.text, event.line_id)
+    progress(turn)
+
+
+def _withdrawn(turn: Turn, gate: Gate) -> None:
+    """A reservation no longer stands: the release that rests on it is withdrawn at once."""
+    del gate
+    event: ReservationWithdrawn = turn.record.event
+    entry = reserve.find(turn.state, event.reservation_id)
+    if entry is None or entry.state in ("refused", "withdrawn", "leaving"):
+        return
+    if turn.state.terminal:
+        return
+    reserve.replace_entry(turn, entry, state="withdrawn", reason=event.reason, text=event.text)
+    if turn.state.phase == "released":
+        _withdraw_release(turn, event.reason, event.text, entry.line_id)
+    progress(turn)
+
+
+def _withdraw_release(turn: Turn, reason: str, text: str, line_id: str) -> None:
+    stale = turn.state.release if turn.state.stale else None
+    turn.hold([DecisionReason(line_id=line_id, code=HoldReason(reason), text=text)])
+    if stale is not None:
+        # It was never sent; its place in the chain is filled, and a lower seq changes nothing.
+        turn.send_again(stale)
+        turn.update(stale=False)
+
+
+def _posted(turn: Turn, gate: Gate) -> None:
+    del gate
+    event: ReservationPosted = turn.record.event
+    if event.operation != "settle" or event.overdrawn is None:
+        return
+    over = Overdraft(
+        license_id=event.license_id,
+        overdrawn=event.overdrawn.quantity,
+        unit=event.overdrawn.unit,
+    )
+    shipment = turn.state.shipments[-1] if turn.state.shipments else "-"
+    turn.breach("overdrawn", shipment, (), (over,))
+
+
+def _recheck_wanted(turn: Turn, gate: Gate) -> None:
+    del gate
+    event: RecheckWanted = turn.record.event
+    if event.cause_id in turn.state.wanted:
+        return
+    turn.update(wanted=(*turn.state.wanted, event.cause_id)[-8:])
+    if event.recheck_by is not None and turn.state.assessed is not None:
+        turn.update(recheck_by=event.recheck_by)
+    officers.ask_for_recheck(turn, event.cause, event.cause_id)
+
+
+def _stale(turn: Turn, gate: Gate) -> None:
+    """The runtime held a release back because it was old: confirm it, then send it."""
+    del gate
+    event: ReleaseStale = turn.record.event
+    state = turn.state
+    releases = (*state.past, *((state.release,) if state.release else ()))
+    release = next((r for r in releases if r.decision_id == event.decision_id), None)
+    if release is None:
+        return
+    if state.phase != "released" or release is not state.release:
+        # Superseded: it fills its place in the chain, and a lower seq changes nothing.
+        turn.send_again(release)
+        return
+    turn.update(stale=True)
+    for entry in turn.state.reservations:
+        if entry.state == "granted":
+            reserve.confirm(turn, entry)
+    _send_stale(turn)
+
+
+def _deadline(turn: Turn, gate: Gate) -> None:
+    """A deadline passed, by log time; one that is not due or not ours changes nothing."""
+    del gate
+    event: DeadlineDue = turn.record.event
+    handler = DEADLINES.get(event.deadline)
+    due = dict(deadlines(turn.state)).get(event.deadline)
+    if handler is None or due != event.due or due > turn.now:
+        return
+    handler(turn)
+
+
+def _answer_due(turn: Turn) -> None:
+    silent = [_silent("the ledger has not answered; asked again")]
+    if turn.state.phase == "released":
+        _withdraw_release(turn, HoldReason.LEDGER_SILENT, silent[0].text, "-")
+    else:
+        turn.hold(silent)
+    reserve.ask_again(turn, list(needs_of(turn.state)))
+
+
+def _release_due(turn: Turn) -> None:
+    turn.hold([_reason(HoldReason.RELEASE_EXPIRED, "valid_until has passed")])
+    officers.ask_for_recheck(turn, "release_expired", turn.record.id)
+
+
+def _recheck_due(turn: Turn) -> None:
+    turn.update(recheck_by=None)
+    turn.hold([_reason(HoldReason.LIST_STALE, "not determined again in time")])
+
+
+def _recall_due(turn: Turn) -> None:
+    turn.update(recall_at=None)
+    for entry in turn.state.reservations:
+        if entry.state == "leaving":
+            reserve.void(turn, entry, "the recall window is over")
+
+
+DEADLINES: Final[dict[str, Callable[[Turn], None]]] = {
+    "answer": _answer_due,
+    "release": _release_due,
+    "recheck": _recheck_due,
+    "recall": _recall_due,
+}
+
+
+def deadlines(state: OrderState) -> list[tuple[str, datetime]]:
+    """List the deadlines an order waits for."""
+    found: list[tuple[str, datetime]] = []
+    waiting = any(entry.state in ("asked", "confirming") for entry in state.reservations)
+    if state.answer_by is not None and waiting and not state.terminal:
+        found.append(("answer", state.answer_by))
+    if state.recheck_by is not None and not state.terminal:
+        found.append(("recheck", state.recheck_by))
+    if state.recall_at is not None:
+        found.append(("recall", state.recall_at))
+    event_basis = state.reservations and state.reservations[0].time_basis == "event"
+    if state.phase == "released" and state.release is not None and not event_basis:
+        found.append(("release", state.release.valid_until))
+    return found
+
+
+Handler = Callable[[Turn, Gate], None]
+
+HANDLERS: Final[dict[type, Handler]] = {
+    OrderAssessed: _assessed,
+    Unreadable: _unreadable,
+    ReservationGranted: _granted,
+    ReservationRefused: _refused,
+    ReservationWithdrawn: _withdrawn,
+    ReservationPosted: _posted,
+    OfficerDecided: lambda turn, _: officers.decided(turn, progress),
+    RecheckWanted: _recheck_wanted,
+    ReleaseStale: _stale,
+    DeadlineDue: _deadline,
+    OrderCancelled: lambda turn, _: cancel.cancelled(turn),
+    OrderShipped: lambda turn, _: ship.shipped(turn),
+    OrderReturned: lambda turn, _: ship.returned(turn),
+}

@@ -1,0 +1,148 @@
+"""When a line is settled under a regime, and what is still in its way. Pure questions only."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Literal
+
+from schemas.checks import AssessedRegime
+from schemas.classification import Verdict
+from schemas.decisions import DecisionReason, HoldReason
+from schemas.regimes import ZONES
+from services.hold_release.state import OrderState, Reservation
+
+_CLEAR = (Verdict.NOT_APPLICABLE, Verdict.NO_LICENSE_REQUIRED)
+_LICENSE_ONLY = (Verdict.LICENSE_REQUIRED, Verdict.DENY_PRESUMED)
+_DRAWABLE = (*_LICENSE_ONLY, Verdict.OVERLAP_EXCLUDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A line × regime that only a reservation settles."""
+
+    line_id: str
+    regime: str
+    assessed: AssessedRegime
+
+
+def acknowledged(state: OrderState, code: str, line_id: str | None, regime: str | None) -> bool:
+    """Tell whether officers settled a reason for this revision."""
+    return any(
+        finding.action == "release"
+        and finding.fact == code
+        and finding.line_id in (None, line_id)
+        and finding.regime in (None, regime)
+        for finding in state.findings
+    )
+
+
+def open_reasons(state: OrderState) -> list[DecisionReason]:
+    """List what stands in the way of asking for licenses."""
+    reasons = [
+        fault for fault in state.faults if not acknowledged(state, fault.code, None, None)
+    ]
+    if state.assessed is None:
+        return reasons
+    for line in state.assessed.lines:
+        for regime, assessed in line.regimes.items():
+            reasons += _line_reasons(state, line.line_id, regime, assessed)
+    return reasons
+
+
+def _line_reasons(
+    state: OrderState, line_id: str, regime: str, assessed: AssessedRegime
+) -> list[DecisionReason]:
+    reasons = [
+        DecisionReason(line_id=line_id, regime=regime, code=HoldReason(hold.code), text=hold.text)
+        for hold in assessed.holds
+        if not acknowledged(state, hold.code, line_id, regime)
+    ]
+    if reasons:
+        return reasons
+    decision = assessed.verdict.decision
+    licensed = decision in _DRAWABLE and bool(assessed.candidates)
+    if decision in _CLEAR or licensed or _by_finding(state, line_id, regime, assessed):
+        return []
+    # Nothing named a reason, nothing settles it: a gap in determination must not release.
+    code = HoldReason.CLASSIFICATION_UNCERTAIN
+    if decision is Verdict.DENY_PRESUMED:
+        code = HoldReason.DENY_PRESUMED
+    text = f"{regime}: {decision} is not settled"
+    return [DecisionReason(line_id=line_id, regime=regime, code=code, text=text)]
+
+
+def _by_finding(
+    state: OrderState, line_id: str, regime: str, assessed: AssessedRegime
+) -> bool:
+    """Tell whether officers settled a verdict that needs no license to be settled."""
+    if assessed.verdict.decision in _LICENSE_ONLY:
+        return False
+    return bool(assessed.holds) and all(
+        acknowledged(state, hold.code, line_id, regime) for hold in assessed.holds
+    )
+
+
+def needs(state: OrderState) -> Iterator[Need]:
+    """List the lines × regimes that need a reservation."""
+    if state.assessed is None:
+        return
+    for line in state.assessed.lines:
+        for regime, assessed in line.regimes.items():
+            decision = assessed.verdict.decision
+            if decision not in _DRAWABLE or not assessed.candidates:
+                continue
+            if decision is Verdict.OVERLAP_EXCLUDED and _by_finding(
+                state, line.line_id, regime, assessed
+            ):
+                continue
+            yield Need(line.line_id, regime, assessed)
+
+
+def settled_by(
+    state: OrderState, line_id: str, regime: str, assessed: AssessedRegime
+) -> Literal["none", "license", "officer"] | None:
+    """Say how a line is settled under a regime; None while it is not."""
+    if standing(state, line_id, regime) is not None:
+        return "license"
+    if _line_reasons(state, line_id, regime, assessed):
+        return None
+    if _by_finding(state, line_id, regime, assessed) or assessed.finding is not None:
+        return None if assessed.verdict.decision in _LICENSE_ONLY else "officer"
+    return "none" if assessed.verdict.decision in _CLEAR else None
+
+
+def standing(state: OrderState, line_id: str, regime: str) -> Reservation | None:
+    """Find the granted reservation of a line × regime."""
+    for entry in state.reservations:
+        if (entry.line_id, entry.regime) == (line_id, regime) and entry.state == "granted":
+            return entry
+    return None
+
+
+def valid_until(state: OrderState, clock: datetime, ship_after: timedelta) -> datetime:
+    """Compute the end of a release: the earliest of all that it rests on.
+
+    An officer's finding carries its own `valid_until`, which replaces that of what it settles.
+    """
+    assert state.assessed is not None, "nothing was assessed"
+    own = [f.valid_until for f in state.findings if f.valid_until is not None]
+    bounds = [
+        bound.until
+        for bound in state.assessed.valid_until_bounds
+        if not (own and _settled_by_officer(state, bound.why))
+    ]
+    licenses = [
+        _end_of(entry) for entry in state.reservations if entry.state == "granted"
+    ]
+    return min([*bounds, *own, *licenses], default=clock + ship_after)
+
+
+def _settled_by_officer(state: OrderState, why: str) -> bool:
+    return "verified until" in why and any(f.fact == "LIST_STALE" for f in state.findings)
+
+
+def _end_of(entry: Reservation) -> datetime:
+    """End of the license's last day, in its regime's zone."""
+    assert entry.valid_to is not None, "a grant states its validity"
+    day = datetime.fromisoformat(entry.valid_to).date() + timedelta(days=1)
+    return datetime.combine(day, time(), ZONES.get(entry.regime, ZONES["CN"]))

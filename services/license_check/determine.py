@@ -1,0 +1,345 @@
+"""Determine an order: under each regime, who could cover each line, and what holds it.
+
+A sensor: it reads the license book, so a second run may answer differently. What it says of
+licenses is advice; the ledger judges again, on its own state, with the same `coverage`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+
+from schemas.checks import (
+    AssessedLine,
+    AssessedRegime,
+    Bound,
+    Candidate,
+    HoldCause,
+    OrderAssessed,
+    OrderClassified,
+    RequestedItem,
+    RequestedParty,
+    Unfit,
+)
+from schemas.classification import ClassifiedLine, Reason, RegimeVerdict, Status, Verdict
+from schemas.decisions import HoldReason
+from schemas.licenses import LicenseTerms
+from schemas.orders import Finding, Order, OrderLine
+from schemas.regimes import ZONES, day_in
+from services.license_check.book import License
+from services.license_check.coverage import Draw, Facts, Refusal, coverage, nearness
+
+ENGINE: Final = "determine/1"
+CANDIDATES_MAX: Final = 16
+"""More licenses than this are never tried for one line."""
+UNFIT_MAX: Final = 8
+SHIP_AFTER_RELEASE: Final = timedelta(days=30)
+_LICENSABLE: Final = (Verdict.LICENSE_REQUIRED, Verdict.DENY_PRESUMED)
+_REASON_OF: Final = {
+    Verdict.REVIEW: HoldReason.CLASSIFICATION_UNCERTAIN,
+    Verdict.OVERLAP_EXCLUDED: HoldReason.OVERLAP_ROUTED,
+    Verdict.DENY_PRESUMED: HoldReason.DENY_PRESUMED,
+}
+_HOLDS: Final = frozenset(reason.value for reason in HoldReason)
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """The licenses as last read, by regime, and the offset of each `licenses` partition."""
+
+    licenses: Mapping[str, tuple[License, ...]]
+    offsets: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The settings that decide what holds."""
+
+    require_screening: bool
+    event_basis: bool
+
+
+def determine(classified: OrderClassified, book: Book, log_time: datetime, rules: Rules) -> (
+    OrderAssessed
+):
+    """Assess every line under every regime. `log_time` is the classified record's own time."""
+    order = classified.order
+    now = classified.as_of if rules.event_basis else log_time
+    lines = {line.line_id: line for line in order.lines}
+    screening = _screening_holds(order) if rules.require_screening else ()
+    assessed = tuple(
+        _assess_line(line, lines[line.line_id], classified, book, now, screening)
+        for line in classified.lines
+    )
+    return OrderAssessed(
+        order_source=classified.order_source,
+        order_id=classified.order_id,
+        revision=classified.revision,
+        check=classified.check,
+        order=order,
+        order_digest=classified.order_digest,
+        as_of=classified.as_of,
+        days=days_of("CN", classified.as_of, now, order),
+        lines=assessed,
+        findings=classified.findings,
+        valid_until_bounds=_bounds(classified, assessed),
+        book=dict(book.offsets),
+        packs=classified.packs,
+        engine=f"{classified.engine}+{ENGINE}",
+    )
+
+
+def days_of(regime: str, as_of: datetime, now: datetime, order: Order) -> tuple[date, ...]:
+    """List the days of a regime an order is determined for; the graver counts."""
+    days = [day_in(regime, as_of), day_in(regime, now)]
+    if order.requested_ship_date is not None:
+        days.append(order.requested_ship_date)
+    return tuple(dict.fromkeys(days))
+
+
+def _assess_line(
+    classified: ClassifiedLine,
+    line: OrderLine,
+    whole: OrderClassified,
+    book: Book,
+    now: datetime,
+    screening: tuple[HoldCause, ...],
+) -> AssessedLine:
+    regimes = {
+        regime: _assess(regime, verdict, classified, line, whole, book, now, screening)
+        for regime, verdict in classified.regimes.items()
+    }
+    return AssessedLine(line_id=classified.line_id, regimes=regimes)
+
+
+def _assess(  # noqa: PLR0913 - one line under one regime needs all of these
+    regime: str,
+    verdict: RegimeVerdict,
+    classified: ClassifiedLine,
+    line: OrderLine,
+    whole: OrderClassified,
+    book: Book,
+    now: datetime,
+    screening: tuple[HoldCause, ...],
+) -> AssessedRegime:
+    finding = _finding(whole.findings, classified.line_id, regime)
+    holds = list(screening) if verdict.decision is not Verdict.NOT_APPLICABLE else []
+    item = None
+    candidates: tuple[Candidate, ...] = ()
+    unfit: tuple[Unfit, ...] = ()
+    for licensed_by in _licensed_by(regime, verdict):
+        own = classified.regimes.get(licensed_by, verdict)
+        item = _item(own, verdict, line)
+        facts = _facts(licensed_by, item, whole, line, now, verdict.decision)
+        found, missed = _candidates(facts, line, book.licenses.get(licensed_by, ()), now)
+        candidates += found
+        unfit += missed
+    routed = verdict.decision is Verdict.OVERLAP_EXCLUDED and bool(candidates)
+    if not routed:
+        holds += _verdict_holds(regime, verdict, classified.reasons, stated=finding is not None)
+    if verdict.decision is Verdict.LICENSE_REQUIRED and not candidates:
+        holds.append(_no_candidate(regime, item, unfit))
+    return AssessedRegime(
+        verdict=verdict,
+        candidates=candidates[:CANDIDATES_MAX],
+        unfit=unfit[:UNFIT_MAX],
+        holds=tuple(holds),
+        item=item,
+        finding=finding,
+    )
+
+
+def _finding(findings: Sequence[Finding], line_id: str, regime: str) -> Finding | None:
+    for finding in reversed(findings):
+        if finding.action == "classify" and finding.line_id in (None, line_id):
+            if finding.regime in (None, regime):
+                return finding
+    return None
+
+
+def _licensed_by(regime: str, verdict: RegimeVerdict) -> tuple[str, ...]:
+    """Name the regimes whose licenses could settle this one."""
+    if verdict.decision in _LICENSABLE:
+        return (regime,)
+    return verdict.routed_to if verdict.decision is Verdict.OVERLAP_EXCLUDED else ()
+
+
+def _verdict_holds(
+    regime: str, verdict: RegimeVerdict, reasons: Sequence[Reason], *, stated: bool
+) -> list[HoldCause]:
+    """Say in words why a verdict alone does not let the line go.
+
+    What an officer `stated` about the line stands for the list that went stale.
+    """
+    holds = []
+    if verdict.status is Status.STALE and not stated:
+        text = f"{regime}: {verdict.pack} is past the day it was last verified for"
+        holds.append(HoldCause(code=HoldReason.LIST_STALE, text=text))
+    fallback = _REASON_OF.get(verdict.decision)
+    if fallback is None:
+        return holds
+    named = [
+        HoldCause(code=reason.code, text=reason.text)
+        for reason in reasons
+        if reason.regime == regime and reason.code in _HOLDS and reason.code != "LIST_STALE"
+    ]
+    graver = [cause for cause in named if cause.code == HoldReason.EMBARGO]
+    if verdict.decision is Verdict.REVIEW:
+        holds += named or (
+            [] if holds else [HoldCause(code=fallback, text=f"{regime}: to be reviewed")]
+        )
+    else:
+        words = [cause.text for cause in named if cause.code == fallback]
+        text = words[0] if words else f"{regime}: {verdict.decision}"
+        holds += [HoldCause(code=fallback, text=text), *graver]
+    return list(dict.fromkeys(holds))
+
+
+def _no_candidate(
+    regime: str, item: RequestedItem | None, unfit: tuple[Unfit, ...]
+) -> HoldCause:
+    """Name the nearest miss among the licenses held, or that there is none."""
+    nearest = max(unfit, key=lambda miss: nearness(HoldReason(miss.reason)), default=None)
+    if nearest is None or HoldReason(nearest.reason) in (
+        HoldReason.NO_LICENSE,
+        HoldReason.ITEM_MISMATCH,
+    ):
+        what = ", ".join(item.codes) if item and item.codes else "the item"
+        return HoldCause(
+            code=HoldReason.NO_LICENSE, text=f"{regime}: no license held names {what}"
+        )
+    text = f"{regime}: {nearest.license_id} {nearest.change}"
+    return HoldCause(code=nearest.reason, text=text)
+
+
+def _item(own: RegimeVerdict, verdict: RegimeVerdict, line: OrderLine) -> RequestedItem:
+    codes = (own.control_code, own.annex_i, own.eccn if own.eccn != "EAR99" else None)
+    composed = tuple(component.element for component in line.composition or ())
+    return RequestedItem(
+        codes=tuple(code for code in codes if code is not None),
+        category=verdict.category,
+        materials=composed,
+    )
+
+
+def parties_of(order: Order) -> tuple[RequestedParty, ...] | None:
+    """Name the parties a license must name; none stated means unknown."""
+    if not order.parties:
+        return None
+    return tuple(
+        RequestedParty(role=party.role, name=party.name, country=party.country)
+        for party in order.parties
+    )
+
+
+def _facts(
+    regime: str,
+    item: RequestedItem,
+    whole: OrderClassified,
+    line: OrderLine,
+    now: datetime,
+    decision: Verdict,
+) -> Facts:
+    order = whole.order
+    return Facts(
+        regime=regime,
+        holder=order.exporter.id,
+        item=item,
+        parties=parties_of(order),
+        destination=order.destination,
+        days=days_of(regime, whole.as_of, now, order),
+        quantity=line.quantity,
+        unit=line.unit,
+        net_weight=line.net_weight,
+        value=line.value,
+        currency=line.currency,
+        documents=order.documents,
+        names_end_user=decision is Verdict.DENY_PRESUMED,
+    )
+
+
+def _candidates(
+    facts: Facts, line: OrderLine, licenses: Sequence[License], now: datetime
+) -> tuple[tuple[Candidate, ...], tuple[Unfit, ...]]:
+    """Try every license of the regime; order those that cover as `_preference` says."""
+    fitting: list[tuple[LicenseTerms, Candidate]] = []
+    unfit: list[Unfit] = []
+    for license_ in licenses:
+        judged = _judge(license_, facts, now)
+        if isinstance(judged, Refusal):
+            unfit.append(
+                Unfit(license_id=license_.license_id, reason=judged.reason, change=judged.change)
+            )
+            continue
+        assert license_.terms is not None, "judged above"
+        candidate = Candidate(
+            license_id=license_.license_id,
+            quantity=judged.quantity,
+            unit=judged.unit,
+            value=judged.value,
+            currency=judged.currency,
+        )
+        fitting.append((license_.terms, candidate))
+    asked = line.license_ids or ()
+    fitting.sort(key=lambda fit: _preference(fit[0], asked))
+    unfit.sort(key=lambda miss: (-nearness(HoldReason(miss.reason)), miss.license_id))
+    return tuple(candidate for _, candidate in fitting), tuple(unfit)
+
+
+def _judge(license_: License, facts: Facts, now: datetime) -> Draw | Refusal:
+    state = license_.refusal_at(now)
+    if license_.terms is None:
+        return Refusal(HoldReason.LICENSE_UNKNOWN, "is unknown")
+    covered = coverage(license_.terms, facts)
+    if isinstance(covered, Refusal) or state is None:
+        return covered
+    return Refusal(state, f"is not usable: {state}")
+
+
+def _preference(terms: LicenseTerms, asked: Sequence[str]) -> tuple[int, date, int, str]:
+    """Draw first what the order names, then what expires first, then what is least flexible."""
+    rank = asked.index(terms.license_id) if terms.license_id in asked else len(asked)
+    return rank, terms.valid_to, len(terms.destinations) + len(terms.end_users), terms.license_id
+
+
+def _screening_holds(order: Order) -> tuple[HoldCause, ...]:
+    """Hold for every party whose screening is not clear; a hit is graver than silence."""
+    holds = []
+    if not order.parties:
+        text = "no party of the order is stated, so none is screened"
+        holds.append(HoldCause(code=HoldReason.PARTY_UNSCREENED, text=text))
+    for party in order.parties:
+        result = party.screened.result if party.screened else "unknown"
+        if result == "hit":
+            text = f"{party.role} {party.name}: restricted-party hit"
+            holds.append(HoldCause(code=HoldReason.PARTY_HIT, text=text))
+        elif result != "clear":
+            text = f"{party.role} {party.name}: not screened clear"
+            holds.append(HoldCause(code=HoldReason.PARTY_UNSCREENED, text=text))
+    return tuple(holds)
+
+
+def _bounds(classified: OrderClassified, lines: tuple[AssessedLine, ...]) -> tuple[Bound, ...]:
+    """List what ends a release: a status change ahead, a list going stale, the ship date + 30 d."""
+    bounds = []
+    for regime, day in {
+        (regime, assessed.verdict.next_change)
+        for line in lines
+        for regime, assessed in line.regimes.items()
+        if assessed.verdict.next_change is not None
+        and assessed.verdict.decision is not Verdict.NOT_APPLICABLE
+    }:
+        until = _start_of(regime, date.fromisoformat(str(day)))
+        bounds.append(Bound(until=until, why=f"{regime}: status changes on {day}"))
+    if classified.verified_until is not None:
+        day_ = classified.verified_until
+        bounds.append(Bound(until=_start_of("CN", day_), why=f"lists verified until {day_}"))
+    shipped = classified.order.requested_ship_date
+    if shipped is not None:
+        until = datetime.combine(shipped, time(), UTC) + SHIP_AFTER_RELEASE
+        bounds.append(Bound(until=until, why="30 days after the requested ship date"))
+    return tuple(sorted(bounds, key=lambda bound: (bound.until, bound.why)))
+
+
+def _start_of(regime: str, day: date) -> datetime:
+    return datetime.combine(day, time(), ZONES.get(regime, UTC)).astimezone(UTC)

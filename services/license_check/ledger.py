@@ -1,0 +1,422 @@
+"""The ledger: one owner per license applies reservations in log order. Pure and total.
+
+Conservation holds at every offset, in quantity and in value:
+authorized = used + reserved + remaining - overdrawn, and nothing is granted beyond authorized.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from schemas.base import Model
+from schemas.checks import (
+    DeadlineDue,
+    ReservationAdjusted,
+    ReservationConfirmRequested,
+    ReservationRequested,
+    ReservationSettled,
+    ReservationVoided,
+    Unreadable,
+)
+from schemas.decisions import HoldReason
+from schemas.envelope import Output, Recorded
+from schemas.fold import Partition, Step
+from schemas.licenses import (
+    BalanceAdjusted,
+    LicenseAmended,
+    LicenseGranted,
+    LicenseReinstated,
+    LicenseResolved,
+    LicenseRevoked,
+    LicenseSuspended,
+    LicenseTerms,
+)
+from schemas.regimes import day_in
+from services.license_check import answers
+from services.license_check.book import LICENSE, ZERO, Change, License, Reservation
+from services.license_check.coverage import Draw, Facts, Refusal, coverage, facts_of
+from services.license_check.units import convert
+
+Aggregate = Mapping[str, Model]
+
+
+def fold(aggregate: Aggregate, record: Recorded[Any], partition: Partition) -> Step:
+    """Apply one record of `licenses` to the license it concerns."""
+    handler = HANDLERS.get(type(record.event))
+    if handler is None:
+        return Step(partition)
+    known = aggregate.get(LICENSE)
+    license_ = known if isinstance(known, License) else License(license_id=record.key, terms=None)
+    changes, outputs = handler(license_, aggregate, record, partition)
+    for entity in changes.values():
+        if isinstance(entity, License):
+            _assert_conserved(entity, {**aggregate, **changes})
+    return Step(partition, changes, tuple(outputs))
+
+
+Effect = tuple[dict[str, Model | None], list[Output]]
+
+
+def _reservation(aggregate: Aggregate, reservation_id: str) -> Reservation | None:
+    found = aggregate.get(reservation_id)
+    return found if isinstance(found, Reservation) else None
+
+
+def _assert_conserved(license_: License, aggregate: Mapping[str, Model | None]) -> None:
+    """Reserved never falls below zero; a license without reservations has nothing reserved."""
+    assert license_.reserved_quantity >= ZERO, "reserved quantity below zero"
+    assert license_.reserved_value >= ZERO, "reserved value below zero"
+    if len(aggregate) == 1:
+        assert license_.reserved_quantity == ZERO, "reserved without a reservation"
+
+
+def days_of(request: ReservationRequested, now: datetime) -> tuple[Any, ...]:
+    """List the days a license must be valid on: the event's, the ledger's, the shipment's."""
+    moments = (request.as_of,) if request.time_basis == "event" else (request.as_of, now)
+    days = [day_in(request.regime, moment) for moment in moments]
+    if request.requested_ship_date is not None:
+        days.append(request.requested_ship_date)
+    return tuple(dict.fromkeys(days))
+
+
+def _now(request: ReservationRequested, partition: Partition) -> datetime:
+    return request.as_of if request.time_basis == "event" else partition.log_time
+
+
+# Reservations
+
+
+def _request(
+    license_: License, aggregate: Aggregate, record: Recorded[Any], partition: Partition
+) -> Effect:
+    request: ReservationRequested = record.event
+    known = _reservation(aggregate, request.reservation_id)
+    if known is not None:
+        return {}, [answers.repeated(record, known, license_)]
+    judged = judge(license_, request, partition)
+    if isinstance(judged, Refusal):
+        return {}, [answers.refused(record, request, judged.reason, judged.change)]
+    granted = license_.model_copy(
+        update={
+            "reserved_quantity": license_.reserved_quantity + judged.quantity,
+            "reserved_value": license_.reserved_value + (judged.value or ZERO),
+        }
+    )
+    assert license_.terms is not None, "judged above"
+    reservation = Reservation(
+        request=request,
+        state="open",
+        quantity=judged.quantity,
+        unit=judged.unit,
+        value=judged.value,
+        currency=judged.currency,
+        valid_to=license_.terms.valid_to,
+    )
+    answer = answers.granted(record, reservation, "granted", license_, granted)
+    return {LICENSE: granted, request.reservation_id: reservation}, [answer]
+
+
+def judge(
+    license_: License, request: ReservationRequested, partition: Partition
+) -> Draw | Refusal:
+    """Decide a request on the license as it stands at this offset."""
+    state = license_.refusal_at(_now(request, partition))
+    if state is not None or license_.terms is None:
+        return Refusal(state or HoldReason.LICENSE_UNKNOWN, f"the license is {state}")
+    covered = coverage(license_.terms, facts_of(request, days_of(request, partition.log_time)))
+    if isinstance(covered, Refusal):
+        return covered
+    left, left_value = license_.remaining_quantity, license_.remaining_value
+    if left is not None and left < covered.quantity:
+        return Refusal(HoldReason.LICENSE_EXHAUSTED, f"{max(left, ZERO)} {covered.unit} remain")
+    if left_value is not None and left_value < (covered.value or ZERO):
+        return Refusal(
+            HoldReason.LICENSE_EXHAUSTED, f"{max(left_value, ZERO)} {covered.currency} remain"
+        )
+    return covered
+
+
+def _confirm(
+    license_: License, aggregate: Aggregate, record: Recorded[Any], partition: Partition
+) -> Effect:
+    asked: ReservationConfirmRequested = record.event
+    known = _reservation(aggregate, asked.reservation_id)
+    if known is None or known.request is None or known.state != "open":
+        return {}, [answers.refused(record, asked, HoldReason.NO_LICENSE, "no such reservation")]
+    reason = license_.refusal_at(_now(known.request, partition))
+    if reason is not None:
+        return {}, [answers.refused(record, asked, reason, "the license no longer stands")]
+    return {}, [answers.granted(record, known, "confirmed", license_, license_)]
+
+
+def _adjust(
+    license_: License, aggregate: Aggregate, record: Recorded[Any], partition: Partition
+) -> Effect:
+    """Set new totals. Upwards only within what remains; nothing is applied in part."""
+    asked: ReservationAdjusted = record.event
+    known = _reservation(aggregate, asked.reservation_id)
+    if known is None or known.request is None or known.state != "open":
+        return {}, [answers.posted(record, asked, "adjust", "no_such_reservation", license_)]
+    request = known.request.model_copy(update={"quantity": asked.quantity, "value": asked.value})
+    others = _less(license_, known)
+    judged = judge(others, request, partition)
+    if isinstance(judged, Refusal):
+        return {}, [answers.posted(record, asked, "adjust", judged.reason, license_)]
+    changed = known.model_copy(
+        update={"request": request, "quantity": judged.quantity, "value": judged.value}
+    )
+    after = _more(others, changed)
+    answer = answers.posted(record, asked, "adjust", "adjusted", license_, after)
+    return {LICENSE: after, asked.reservation_id: changed}, [answer]
+
+
+def _less(license_: License, reservation: Reservation) -> License:
+    """Take a reservation's open part off what is reserved."""
+    return license_.model_copy(
+        update={
+            "reserved_quantity": license_.reserved_quantity - reservation.open_quantity,
+            "reserved_value": license_.reserved_value - reservation.open_value,
+        }
+    )
+
+
+def _more(license_: License, reservation: Reservation) -> License:
+    return license_.model_copy(
+        update={
+            "reserved_quantity": license_.reserved_quantity + reservation.open_quantity,
+            "reserved_value": license_.reserved_value + reservation.open_value,
+        }
+    )
+
+
+def _settle(
+    license_: License, aggregate: Aggregate, record: Recorded[Any], partition: Partition
+) -> Effect:
+    """Goods left: used rises by what left, even beyond the reservation; that is an overdraft."""
+    told: ReservationSettled = record.event
+    known = _reservation(aggregate, told.reservation_id)
+    if known is None or told.shipment_id in known.shipments:
+        result = "no_such_reservation" if known is None else "exists"
+        return {}, [answers.posted(record, told, "settle", result, license_)]
+    shipped = convert(told.quantity, told.unit, told.net_weight, known.unit)
+    result = "settled" if shipped is not None else "unit_unknown_settled_in_full"
+    quantity = known.open_quantity if shipped is None else shipped
+    value = told.value if told.value is not None else known.open_value
+    closes = told.final and known.state != "closed"
+    after = known.model_copy(
+        update={
+            "used_quantity": known.used_quantity + quantity,
+            "used_value": known.used_value + value,
+            "shipments": (*known.shipments, told.shipment_id),
+            "state": "closed" if closes else known.state,
+            "closed_at": partition.log_time if closes else known.closed_at,
+        }
+    )
+    used = license_.model_copy(
+        update={
+            "used_quantity": license_.used_quantity + quantity,
+            "used_value": license_.used_value + value,
+        }
+    )
+    posted = _more(_less(used, known), after)
+    answer = answers.posted(record, told, "settle", result, license_, posted)
+    return {LICENSE: posted, told.reservation_id: after}, [answer]
+
+
+def _void(
+    license_: License, aggregate: Aggregate, record: Recorded[Any], partition: Partition
+) -> Effect:
+    """Give back what never left. An unknown one is remembered, and refuses the late request."""
+    told: ReservationVoided = record.event
+    known = _reservation(aggregate, told.reservation_id)
+    if known is None:
+        remembered = Reservation(request=None, state="closed", closed_at=partition.log_time)
+        answer = answers.posted(record, told, "void", "remembered", license_)
+        return {LICENSE: license_, told.reservation_id: remembered}, [answer]
+    if known.state == "closed":
+        return {}, [answers.posted(record, told, "void", "exists", license_)]
+    after = known.model_copy(update={"state": "closed", "closed_at": partition.log_time})
+    freed = _less(license_, known)
+    answer = answers.posted(record, told, "void", "voided", license_, freed)
+    return {LICENSE: freed, told.reservation_id: after}, [answer]
+
+
+# The license itself
+
+
+def _granted(
+    license_: License, aggregate: Aggregate, record: Recorded[Any], partition: Partition
+) -> Effect:
+    """Enter a license. The same number with other content is a fault: nothing is granted on it."""
+    event: LicenseGranted = record.event
+    terms = _terms(event)
+    if license_.terms is None:
+        entered = license_.model_copy(
+            update={"terms": terms, "amendment": max(license_.amendment, event.amendment)}
+        )
+        return {LICENSE: entered}, []
+    if license_.terms == terms or license_.amendment > event.amendment:
+        return {}, []
+    conflicting = license_.model_copy(update={"conflict": True})
+    return _withdraw(conflicting, aggregate, record, partition)
+
+
+def _terms(event: LicenseTerms) -> LicenseTerms:
+    return LicenseTerms.model_validate(
+        {name: getattr(event, name) for name in LicenseTerms.model_fields}
+    )
+
+
+def _amended(
+    license_: License, aggregate: Aggregate, record: Recorded[Any], partition: Partition
+) -> Effect:
+    event: LicenseAmended = record.event
+    terms = _terms(event)
+    if event.amendment < license_.amendment:
+        return {}, []
+    if event.amendment == license_.amendment and license_.terms not in (None, terms):
+        conflicting = license_.model_copy(update={"conflict": True})
+        return _withdraw(conflicting, aggregate, record, partition)
+    amended = license_.model_copy(update={"terms": terms, "amendment": event.amendment})
+    return _withdraw(amended, aggregate, record, partition)
+
+
+_CHANGES: Final = {
+    LicenseSuspended: "suspended",
+    LicenseReinstated: "active",
+    LicenseRevoked: "revoked",
+}
+
+
+def _changed(
+    license_: License, aggregate: Aggregate, record: Recorded[Any], partition: Partition
+) -> Effect:
+    event = record.event
+    change = Change(
+        state=_CHANGES[type(event)],  # type: ignore[arg-type]
+        effective_at=event.effective_at,
+        amendment=event.amendment,
+    )
+    if change in license_.changes:
+        return {}, []
+    ordered = sorted((*license_.changes, change), key=lambda c: (c.amendment, c.effective_at))
+    changed = license_.model_copy(
+        update={
+            "changes": tuple(ordered),
+            "amendment": max(license_.amendment, event.amendment),
+        }
+    )
+    return _withdraw(changed, aggregate, record, partition)
+
+
+def _unreadable(
+    license_: License, aggregate: Aggregate, record: Recorded[Any], partition: Partition
+) -> Effect:
+    """A record of this license could not be read: it may have been a revocation."""
+    offsets = (*license_.unreadable_offsets, record.offset)
+    unknown = license_.model_copy(update={"unreadable_offsets": offsets})
+    return _withdraw(unknown, aggregate, record, partition)
+
+
+def _resolved(
+    license_: License, aggregate: Aggregate, record: Recorded[Any], partition: Partition
+) -> Effect:
+    del aggregate, partition
+    event: LicenseResolved = record.event
+    left = tuple(at for at in license_.unreadable_offsets if at != event.unreadable_offset)
+    return {LICENSE: license_.model_copy(update={"unreadable_offsets": left})}, []
+
+
+def _balance_adjusted(
+    license_: License, aggregate: Aggregate, record: Recorded[Any], partition: Partition
+) -> Effect:
+    """An officer corrects what is used (negative: credit), naming the authority's document."""
+    del aggregate, partition
+    event: BalanceAdjusted = record.event
+    same_unit = event.unit is None or (license_.terms and event.unit == license_.terms.unit)
+    if event.adjustment_id in license_.adjustments or not same_unit:
+        return {}, []
+    adjusted = license_.model_copy(
+        update={
+            "used_quantity": max(license_.used_quantity + (event.quantity or ZERO), ZERO),
+            "used_value": max(license_.used_value + (event.value or ZERO), ZERO),
+            "adjustments": (*license_.adjustments, event.adjustment_id),
+        }
+    )
+    return {LICENSE: adjusted}, []
+
+
+def _deadline(
+    license_: License, aggregate: Aggregate, record: Recorded[Any], partition: Partition
+) -> Effect:
+    """A change took effect, or the license expired: log time tells, not the event."""
+    event: DeadlineDue = record.event
+    if event.due > partition.log_time:
+        return {}, []
+    return _withdraw(license_, aggregate, record, partition)
+
+
+def _withdraw(
+    license_: License, aggregate: Aggregate, record: Recorded[Any], partition: Partition
+) -> Effect:
+    """Answer every open reservation that no longer stands; its quantity stays set aside.
+
+    A license that shrank below what is reserved lets go of the newest first.
+    """
+    changes: dict[str, Model | None] = {LICENSE: license_}
+    outputs: list[Output] = []
+    short = (license_.remaining_quantity or ZERO) < ZERO or (
+        license_.remaining_value or ZERO
+    ) < ZERO
+    excess, excess_value = license_.remaining_quantity, license_.remaining_value
+    opened = [(name, entity) for name, entity in aggregate.items() if name != LICENSE]
+    for name, entity in reversed(opened):
+        if not isinstance(entity, Reservation) or entity.state != "open":
+            continue
+        reason = _no_longer(license_, entity, partition)
+        if reason is None and short and _is_short(excess, excess_value):
+            reason = HoldReason.LICENSE_EXHAUSTED
+            excess = None if excess is None else excess + entity.open_quantity
+            excess_value = None if excess_value is None else excess_value + entity.open_value
+        if reason is not None:
+            changes[name] = entity.model_copy(update={"state": "withdrawn"})
+            outputs.append(answers.withdrawn(record, name, entity, reason))
+    return changes, outputs
+
+
+def _is_short(quantity: Any, value: Any) -> bool:
+    return (quantity is not None and quantity < ZERO) or (value is not None and value < ZERO)
+
+
+def _no_longer(
+    license_: License, reservation: Reservation, partition: Partition
+) -> HoldReason | None:
+    request = reservation.request
+    if request is None or license_.terms is None:
+        return HoldReason.LICENSE_UNKNOWN
+    state = license_.refusal_at(_now(request, partition))
+    if state is not None:
+        return state
+    facts: Facts = facts_of(request, days_of(request, partition.log_time))
+    covered = coverage(license_.terms, facts)
+    return covered.reason if isinstance(covered, Refusal) else None
+
+
+Handler = Callable[[License, Aggregate, Recorded[Any], Partition], Effect]
+
+HANDLERS: Final[dict[type, Handler]] = {
+    ReservationRequested: _request,
+    ReservationConfirmRequested: _confirm,
+    ReservationAdjusted: _adjust,
+    ReservationSettled: _settle,
+    ReservationVoided: _void,
+    LicenseGranted: _granted,
+    LicenseAmended: _amended,
+    LicenseSuspended: _changed,
+    LicenseReinstated: _changed,
+    LicenseRevoked: _changed,
+    LicenseResolved: _resolved,
+    BalanceAdjusted: _balance_adjusted,
+    DeadlineDue: _deadline,
+    Unreadable: _unreadable,
+}

@@ -1,0 +1,62 @@
+"""Units of quantity, converted exactly. What cannot be converted is None, never a guess."""
+
+from decimal import Decimal
+from functools import lru_cache
+from typing import Final
+
+from pint import UnitRegistry
+from pint.errors import PintError
+
+from schemas.orders import Weight
+
+_REGISTRY: Final = UnitRegistry(non_int_type=Decimal, cache_folder=None)
+_MASS: Final = {
+    "kg": "kilogram", "kgs": "kilogram", "kilogram": "kilogram", "公斤": "kilogram",
+    "千克": "kilogram", "g": "gram", "gram": "gram", "克": "gram", "mg": "milligram",
+    "t": "metric_ton", "mt": "metric_ton", "ton": "metric_ton", "tonne": "metric_ton",
+    "吨": "metric_ton", "噸": "metric_ton", "lb": "pound", "lbs": "pound", "oz": "ounce",
+}  # fmt: skip
+"""What order systems write → pint's name. A bare "ton" is read as metric: it draws the more."""
+_COUNT: Final = {
+    "pc": "pc", "pcs": "pc", "piece": "pc", "ea": "pc", "unit": "pc", "units": "pc", "件": "pc",
+    "个": "pc", "只": "pc", "支": "pc", "台": "pc", "条": "pc", "set": "set", "sets": "set",
+    "套": "set", "lot": "lot", "vial": "vial", "seat": "seat", "seats": "seat",
+    "license": "seat", "licenses": "seat",
+}  # fmt: skip
+_PLACES: Final = Decimal("0.000000000001")
+
+
+@lru_cache(maxsize=1024)
+def kilograms_per(unit: str) -> Decimal | None:
+    """Tell how many kilograms one of a unit of mass is; None for anything else."""
+    name = _MASS.get(unit.strip().casefold())
+    if name is None:
+        return None
+    try:
+        return Decimal(_REGISTRY.Quantity(Decimal(1), name).to("kilogram").magnitude)
+    except PintError:
+        return None
+
+
+def in_kilograms(quantity: Decimal, unit: str) -> Decimal | None:
+    """Convert a mass to kilograms."""
+    factor = kilograms_per(unit)
+    return None if factor is None else quantity * factor
+
+
+def convert(
+    quantity: Decimal, unit: str, net_weight: Weight | None, to_unit: str
+) -> Decimal | None:
+    """Express a line's quantity in a license's unit, by its net weight where it is counted.
+
+    Returns None where no exact conversion exists.
+    """
+    target = kilograms_per(to_unit)
+    if target is not None:
+        mass = in_kilograms(quantity, unit)
+        if mass is None and net_weight is not None:
+            mass = in_kilograms(net_weight.value, net_weight.unit)
+        return None if mass is None else (mass / target).quantize(_PLACES)
+    counted = _COUNT.get(unit.strip().casefold())
+    same = counted is not None and counted == _COUNT.get(to_unit.strip().casefold())
+    return quantity if same else None
