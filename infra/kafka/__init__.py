@@ -1,0 +1,1 @@
+"""Kafka: the jars a local broker needs, and the topics on any broker."""
