@@ -4,6 +4,7 @@ Identity: an input is (ce_source, ce_id); an output's id is UUIDv5 of what cause
 run of the same fold produces the same id (`https://cloudevents.io`, Kafka protocol binding).
 """
 
+import hashlib
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -52,6 +53,8 @@ class Output:
     """The encoded event, where the fold had to encode it for its hash."""
     time: datetime | None = None
     """The event's own time; without one, that of its cause."""
+    source: str | None = None
+    """The event's source, where it is passed on unchanged; without one, the service's."""
 
 
 def derived_id(*parts: str) -> str:
@@ -70,16 +73,18 @@ def headers(
     source: str,
     event_type: str,
     time: str,
+    value: bytes,
     cause: str | None = None,
     traceparent: str | None = None,
 ) -> list[tuple[str, bytes]]:
-    """Write the headers of one record."""
+    """Write the headers of one record. `ce_sha256` lets a reader find a flipped byte."""
     written = [
         ("ce_specversion", SPEC_VERSION),
         ("ce_id", event_id.encode()),
         ("ce_source", source.encode()),
         ("ce_type", event_type.encode()),
         ("ce_time", time.encode()),
+        ("ce_sha256", hashlib.sha256(value).hexdigest().encode()),
         ("content-type", CONTENT_TYPE),
     ]
     if cause is not None:

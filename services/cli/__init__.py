@@ -1,5 +1,8 @@
 """The `exportgate` command. One file a group of commands; nothing heavy is imported up front."""
 
-from services.cli.app import main
 
-__all__ = ["main"]
+def main() -> None:
+    """Run the command line."""
+    from services.cli.app import main as run
+
+    run()

@@ -44,9 +44,7 @@ def _lines_left(turn: Turn, event: OrderCancelled) -> list[str]:
     if event.lines is None or turn.state.assessed is None:
         return []
     gone = set(event.lines)
-    return [
-        line.line_id for line in turn.state.assessed.order.lines if line.line_id not in gone
-    ]
+    return [line.line_id for line in turn.state.assessed.order.lines if line.line_id not in gone]
 
 
 def _cancel_lines(turn: Turn, event: OrderCancelled, left: list[str]) -> None:

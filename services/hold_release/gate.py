@@ -138,7 +138,11 @@ def _assessed(turn: Turn, gate: Gate) -> None:
     """Take a determination, if it is of a higher (revision, check)."""
     event: OrderAssessed = turn.record.event
     state = turn.state
-    if state.terminal or turn.record.id == state.assessment_id:
+    if state.terminal:
+        return
+    if turn.record.id == state.assessment_id and state.assessed is not None:
+        if event.order_digest != state.assessed.order_digest:
+            _conflict(turn, "one event id was used twice, with different content")
         return
     if (event.revision, event.check) <= (state.revision, state.check) and state.assessed:
         _not_higher(turn, event)
@@ -149,9 +153,7 @@ def _assessed(turn: Turn, gate: Gate) -> None:
         turn.hold([_reason(HoldReason.AMENDED, f"revision {event.revision} replaces the order")])
     # Unreadable records stay in the way: one of them may have been a cancellation.
     kept = [
-        fault
-        for fault in state.faults
-        if not newer or fault.code is HoldReason.EVENT_UNREADABLE
+        fault for fault in state.faults if not newer or fault.code is HoldReason.EVENT_UNREADABLE
     ]
     turn.update(
         revision=event.revision,
@@ -172,11 +174,7 @@ def _assessed(turn: Turn, gate: Gate) -> None:
 def _forget_refusals(turn: Turn) -> None:
     """A new assessment starts over: a license that refused may be asked again."""
     turn.update(
-        reservations=tuple(
-            entry
-            for entry in turn.state.reservations
-            if entry.state != "refused"
-        )
+        reservations=tuple(entry for entry in turn.state.reservations if entry.state != "refused")
     )
 
 
@@ -187,9 +185,12 @@ def _not_higher(turn: Turn, event: OrderAssessed) -> None:
     same = event.revision == state.revision and event.check == 0
     if not same or event.order_digest == state.revision_digest:
         return
-    text = f"revision {event.revision} was said twice, with different content"
+    _conflict(turn, f"revision {event.revision} was said twice, with different content")
+
+
+def _conflict(turn: Turn, text: str) -> None:
     fault = _reason(HoldReason.EVENT_CONFLICT, text)
-    turn.update(faults=_distinct([*state.faults, fault]))
+    turn.update(faults=_distinct([*turn.state.faults, fault]))
     progress(turn)
 
 
@@ -262,7 +263,9 @@ def _refused(turn: Turn, gate: Gate) -> None:
     entry = reserve.find(turn.state, event.reservation_id)
     if entry is None or entry.state not in ("asked", "confirming"):
         return
-    reserve.replace_entry(turn, entry, state="refused", reason=event.reason, text=event.text)
+    # A grant that is not confirmed still sets its quantity aside, so it is let go, not forgotten.
+    state: Literal["refused", "withdrawn"] = "refused" if entry.state == "asked" else "withdrawn"
+    reserve.replace_entry(turn, entry, state=state, reason=event.reason, text=event.text)
     if turn.state.phase == "released":
         _withdraw_release(turn, event.reason, event.text, event.line_id)
     progress(turn)

@@ -56,9 +56,7 @@ def _released_by(turn: Turn, event: OfficerDecided, progress: Progress) -> None:
     votes = [vote for vote in turn.state.votes if _same_vote(vote, event)]
     officers = tuple(dict.fromkeys([*(vote.officer for vote in votes), event.officer]))
     settled = [
-        reason
-        for reason in turn.state.reasons
-        if 0 < by_release(reason.code) <= len(officers)
+        reason for reason in turn.state.reasons if 0 < by_release(reason.code) <= len(officers)
     ]
     if not any(vote.officer == event.officer for vote in votes):
         turn.update(votes=(*turn.state.votes, event))
@@ -77,9 +75,7 @@ def _same_vote(vote: OfficerDecided, event: OfficerDecided) -> bool:
     return (vote.action, vote.revision, vote.seq) == (event.action, event.revision, event.seq)
 
 
-def _finding(
-    reason: DecisionReason, event: OfficerDecided, officers: tuple[str, ...]
-) -> Finding:
+def _finding(reason: DecisionReason, event: OfficerDecided, officers: tuple[str, ...]) -> Finding:
     whole = reason.code in ACKNOWLEDGED or reason.code is HoldReason.PARTY_HIT
     return Finding(
         action="release",

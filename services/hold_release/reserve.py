@@ -62,7 +62,8 @@ def _revived(turn: Turn, need: Need) -> bool:
     """Take back a reservation that waits for its recall, if the ledger confirms it."""
     for entry in turn.state.reservations:
         same = (entry.line_id, entry.regime) == (need.line_id, need.regime)
-        if same and entry.state == "leaving" and _serves(turn, need, entry):
+        usable = entry.state == "leaving" and entry.reason is None
+        if same and usable and _serves(turn, need, entry):
             confirm(turn, entry)
             return True
     return False
@@ -232,9 +233,7 @@ def _ask(turn: Turn, need: Need, candidate: Candidate, attempt: int) -> None:
         time_basis=turn.time_basis,
         state="asked",
     )
-    turn.update(
-        reservations=(*turn.state.reservations, entry), answer_by=request.answer_by
-    )
+    turn.update(reservations=(*turn.state.reservations, entry), answer_by=request.answer_by)
 
 
 def ask_again(turn: Turn, needs: list[Need]) -> None:
@@ -331,9 +330,7 @@ def settle(turn: Turn, shipped: OrderShipped) -> tuple[str, ...]:
     return tuple(unmatched)
 
 
-def _settle_one(
-    turn: Turn, shipped: OrderShipped, line: ShippedLine, entry: Reservation
-) -> None:
+def _settle_one(turn: Turn, shipped: OrderShipped, line: ShippedLine, entry: Reservation) -> None:
     state = turn.state
     event = ReservationSettled(
         order_source=state.order_source,
@@ -352,9 +349,7 @@ def _settle_one(
         currency=entry.currency,
         final=shipped.final,
     )
-    turn.to_ledger(
-        entry.license_id, "settle", event, entry.reservation_id, shipped.shipment_id
-    )
+    turn.to_ledger(entry.license_id, "settle", event, entry.reservation_id, shipped.shipment_id)
 
 
 def refusals(state: OrderState, needs: list[Need]) -> list[DecisionReason]:

@@ -38,9 +38,7 @@ def acknowledged(state: OrderState, code: str, line_id: str | None, regime: str 
 
 def open_reasons(state: OrderState) -> list[DecisionReason]:
     """List what stands in the way of asking for licenses."""
-    reasons = [
-        fault for fault in state.faults if not acknowledged(state, fault.code, None, None)
-    ]
+    reasons = [fault for fault in state.faults if not acknowledged(state, fault.code, None, None)]
     if state.assessed is None:
         return reasons
     for line in state.assessed.lines:
@@ -71,9 +69,7 @@ def _line_reasons(
     return [DecisionReason(line_id=line_id, regime=regime, code=code, text=text)]
 
 
-def _by_finding(
-    state: OrderState, line_id: str, regime: str, assessed: AssessedRegime
-) -> bool:
+def _by_finding(state: OrderState, line_id: str, regime: str, assessed: AssessedRegime) -> bool:
     """Tell whether officers settled a verdict that needs no license to be settled."""
     if assessed.verdict.decision in _LICENSE_ONLY:
         return False
@@ -131,9 +127,7 @@ def valid_until(state: OrderState, clock: datetime, ship_after: timedelta) -> da
         for bound in state.assessed.valid_until_bounds
         if not (own and _settled_by_officer(state, bound.why))
     ]
-    licenses = [
-        _end_of(entry) for entry in state.reservations if entry.state == "granted"
-    ]
+    licenses = [_end_of(entry) for entry in state.reservations if entry.state == "granted"]
     return min([*bounds, *own, *licenses], default=clock + ship_after)
 
 

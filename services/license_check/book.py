@@ -1,5 +1,6 @@
 """What the ledger remembers: licenses with their balances, and the reservations on them."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final, Literal
@@ -7,6 +8,8 @@ from typing import Final, Literal
 from schemas.base import Amount, Instant, Model
 from schemas.checks import Balance, ReservationRequested
 from schemas.decisions import HoldReason
+from schemas.envelope import Output
+from schemas.fold import Partition
 from schemas.licenses import LicenseTerms
 from schemas.regimes import day_in
 
@@ -27,6 +30,8 @@ class Change(Model):
     state: Literal["active", "suspended", "revoked"]
     effective_at: Instant
     amendment: int
+    applied: bool = False
+    """Whether log time has reached it, and reservations were answered."""
 
 
 class License(Model):
@@ -41,6 +46,8 @@ class License(Model):
     changes: tuple[Change, ...] = ()
     unreadable_offsets: tuple[int, ...] = ()
     conflict: bool = False
+    expired: bool = False
+    """Whether reservations were answered for the end of its validity."""
     used_quantity: Amount = ZERO
     reserved_quantity: Amount = ZERO
     used_value: Amount = ZERO
@@ -137,3 +144,23 @@ class Reservation(Model):
         if self.state == "closed" or self.value is None:
             return ZERO
         return max(self.value - self.used_value, ZERO)
+
+
+Aggregate = Mapping[str, Model]
+"""A license and its reservations, by name."""
+Effect = tuple[dict[str, Model | None], list[Output]]
+"""Entities that change, and answers to give."""
+
+
+def days_of(request: ReservationRequested, now: datetime) -> tuple[date, ...]:
+    """List the days a license must be valid on: the event's, the ledger's, the shipment's."""
+    moments = (request.as_of,) if request.time_basis == "event" else (request.as_of, now)
+    days = [day_in(request.regime, moment) for moment in moments]
+    if request.requested_ship_date is not None:
+        days.append(request.requested_ship_date)
+    return tuple(dict.fromkeys(days))
+
+
+def clock_of(request: ReservationRequested, partition: Partition) -> datetime:
+    """Tell what a reservation's validity is compared with."""
+    return request.as_of if request.time_basis == "event" else partition.log_time

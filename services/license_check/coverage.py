@@ -114,9 +114,7 @@ def _code_covers(allowed: str, code: str) -> bool:
 
 
 def _item(terms: LicenseTerms, facts: Facts) -> Refusal | None:
-    """Every list that names something must name the item; a license that names nothing covers none.
-
-    """
+    """Every list that names something must name the item; a license that names nothing covers none."""
     item = facts.item
     category = () if item.category is None else (str(item.category),)
     lists = (
@@ -156,9 +154,7 @@ def _parties(terms: LicenseTerms, facts: Facts) -> Refusal | None:
             return Refusal(HoldReason.PARTY_MISMATCH, f"the order would have to name its {role}")
         missing = [name for name in names if not _named(name, stated)]
         if missing:
-            return Refusal(
-                HoldReason.PARTY_MISMATCH, f"would have to name {missing[0]} as {role}"
-            )
+            return Refusal(HoldReason.PARTY_MISMATCH, f"would have to name {missing[0]} as {role}")
     return None
 
 
@@ -201,8 +197,10 @@ def _document_fits(document: Document, kind: str, facts: Facts) -> bool:
     users = [party.name for party in facts.parties or () if party.role == "end_user"]
     in_time = document.valid_until is None or all(d <= document.valid_until for d in facts.days)
     issued = all(document.issued <= day for day in facts.days)
-    names = document.end_user is not None and users and all(
-        same_name(document.end_user, user) for user in users
+    names = (
+        document.end_user is not None
+        and users
+        and all(same_name(document.end_user, user) for user in users)
     )
     # Limits on items and quantity of a document are not evaluated, so such a document does not fit.
     unlimited = document.items is None and document.quantity is None
@@ -243,7 +241,7 @@ def _quantity(terms: LicenseTerms, facts: Facts) -> Decimal | None:
 
 def _draw(terms: LicenseTerms, facts: Facts) -> Draw:
     quantity = _quantity(terms, facts) if terms.unit is not None else facts.quantity
-    assert quantity is not None, "measured above"  # noqa: S101
+    assert quantity is not None, "measured above"
     return Draw(
         quantity=quantity,
         unit=terms.unit or facts.unit,

@@ -51,6 +51,15 @@ class Book:
     offsets: Mapping[str, int]
 
 
+def book_of(licenses: Sequence[License], offsets: Mapping[str, int]) -> Book:
+    """Sort licenses by regime, and within it by what expires first."""
+    by_regime: dict[str, list[License]] = {}
+    for license_ in licenses:
+        if license_.terms is not None:
+            by_regime.setdefault(license_.terms.regime, []).append(license_)
+    return Book({regime: tuple(found) for regime, found in by_regime.items()}, dict(offsets))
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """The settings that decide what holds."""
@@ -59,9 +68,9 @@ class Rules:
     event_basis: bool
 
 
-def determine(classified: OrderClassified, book: Book, log_time: datetime, rules: Rules) -> (
-    OrderAssessed
-):
+def determine(
+    classified: OrderClassified, book: Book, log_time: datetime, rules: Rules
+) -> OrderAssessed:
     """Assess every line under every regime. `log_time` is the classified record's own time."""
     order = classified.order
     now = classified.as_of if rules.event_basis else log_time
@@ -195,9 +204,7 @@ def _verdict_holds(
     return list(dict.fromkeys(holds))
 
 
-def _no_candidate(
-    regime: str, item: RequestedItem | None, unfit: tuple[Unfit, ...]
-) -> HoldCause:
+def _no_candidate(regime: str, item: RequestedItem | None, unfit: tuple[Unfit, ...]) -> HoldCause:
     """Name the nearest miss among the licenses held, or that there is none."""
     nearest = max(unfit, key=lambda miss: nearness(HoldReason(miss.reason)), default=None)
     if nearest is None or HoldReason(nearest.reason) in (
@@ -205,9 +212,7 @@ def _no_candidate(
         HoldReason.ITEM_MISMATCH,
     ):
         what = ", ".join(item.codes) if item and item.codes else "the item"
-        return HoldCause(
-            code=HoldReason.NO_LICENSE, text=f"{regime}: no license held names {what}"
-        )
+        return HoldCause(code=HoldReason.NO_LICENSE, text=f"{regime}: no license held names {what}")
     text = f"{regime}: {nearest.license_id} {nearest.change}"
     return HoldCause(code=nearest.reason, text=text)
 

@@ -5,7 +5,6 @@ authorized = used + reserved + remaining - overdrawn, and nothing is granted bey
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any, Final
 
 from schemas.base import Model
@@ -19,7 +18,7 @@ from schemas.checks import (
     Unreadable,
 )
 from schemas.decisions import HoldReason
-from schemas.envelope import Output, Recorded
+from schemas.envelope import Recorded
 from schemas.fold import Partition, Step
 from schemas.licenses import (
     BalanceAdjusted,
@@ -29,15 +28,20 @@ from schemas.licenses import (
     LicenseResolved,
     LicenseRevoked,
     LicenseSuspended,
-    LicenseTerms,
 )
-from schemas.regimes import day_in
-from services.license_check import answers
-from services.license_check.book import LICENSE, ZERO, Change, License, Reservation
-from services.license_check.coverage import Draw, Facts, Refusal, coverage, facts_of
+from services.license_check import answers, register
+from services.license_check.book import (
+    LICENSE,
+    ZERO,
+    Aggregate,
+    Effect,
+    License,
+    Reservation,
+    clock_of,
+    days_of,
+)
+from services.license_check.coverage import Draw, Refusal, coverage, facts_of
 from services.license_check.units import convert
-
-Aggregate = Mapping[str, Model]
 
 
 def fold(aggregate: Aggregate, record: Recorded[Any], partition: Partition) -> Step:
@@ -54,9 +58,6 @@ def fold(aggregate: Aggregate, record: Recorded[Any], partition: Partition) -> S
     return Step(partition, changes, tuple(outputs))
 
 
-Effect = tuple[dict[str, Model | None], list[Output]]
-
-
 def _reservation(aggregate: Aggregate, reservation_id: str) -> Reservation | None:
     found = aggregate.get(reservation_id)
     return found if isinstance(found, Reservation) else None
@@ -68,19 +69,6 @@ def _assert_conserved(license_: License, aggregate: Mapping[str, Model | None]) 
     assert license_.reserved_value >= ZERO, "reserved value below zero"
     if len(aggregate) == 1:
         assert license_.reserved_quantity == ZERO, "reserved without a reservation"
-
-
-def days_of(request: ReservationRequested, now: datetime) -> tuple[Any, ...]:
-    """List the days a license must be valid on: the event's, the ledger's, the shipment's."""
-    moments = (request.as_of,) if request.time_basis == "event" else (request.as_of, now)
-    days = [day_in(request.regime, moment) for moment in moments]
-    if request.requested_ship_date is not None:
-        days.append(request.requested_ship_date)
-    return tuple(dict.fromkeys(days))
-
-
-def _now(request: ReservationRequested, partition: Partition) -> datetime:
-    return request.as_of if request.time_basis == "event" else partition.log_time
 
 
 # Reservations
@@ -116,11 +104,9 @@ def _request(
     return {LICENSE: granted, request.reservation_id: reservation}, [answer]
 
 
-def judge(
-    license_: License, request: ReservationRequested, partition: Partition
-) -> Draw | Refusal:
+def judge(license_: License, request: ReservationRequested, partition: Partition) -> Draw | Refusal:
     """Decide a request on the license as it stands at this offset."""
-    state = license_.refusal_at(_now(request, partition))
+    state = license_.refusal_at(clock_of(request, partition))
     if state is not None or license_.terms is None:
         return Refusal(state or HoldReason.LICENSE_UNKNOWN, f"the license is {state}")
     covered = coverage(license_.terms, facts_of(request, days_of(request, partition.log_time)))
@@ -143,7 +129,7 @@ def _confirm(
     known = _reservation(aggregate, asked.reservation_id)
     if known is None or known.request is None or known.state != "open":
         return {}, [answers.refused(record, asked, HoldReason.NO_LICENSE, "no such reservation")]
-    reason = license_.refusal_at(_now(known.request, partition))
+    reason = license_.refusal_at(clock_of(known.request, partition))
     if reason is not None:
         return {}, [answers.refused(record, asked, reason, "the license no longer stands")]
     return {}, [answers.granted(record, known, "confirmed", license_, license_)]
@@ -241,167 +227,6 @@ def _void(
     return {LICENSE: freed, told.reservation_id: after}, [answer]
 
 
-# The license itself
-
-
-def _granted(
-    license_: License, aggregate: Aggregate, record: Recorded[Any], partition: Partition
-) -> Effect:
-    """Enter a license. The same number with other content is a fault: nothing is granted on it."""
-    event: LicenseGranted = record.event
-    terms = _terms(event)
-    if license_.terms is None:
-        entered = license_.model_copy(
-            update={"terms": terms, "amendment": max(license_.amendment, event.amendment)}
-        )
-        return {LICENSE: entered}, []
-    if license_.terms == terms or license_.amendment > event.amendment:
-        return {}, []
-    conflicting = license_.model_copy(update={"conflict": True})
-    return _withdraw(conflicting, aggregate, record, partition)
-
-
-def _terms(event: LicenseTerms) -> LicenseTerms:
-    return LicenseTerms.model_validate(
-        {name: getattr(event, name) for name in LicenseTerms.model_fields}
-    )
-
-
-def _amended(
-    license_: License, aggregate: Aggregate, record: Recorded[Any], partition: Partition
-) -> Effect:
-    event: LicenseAmended = record.event
-    terms = _terms(event)
-    if event.amendment < license_.amendment:
-        return {}, []
-    if event.amendment == license_.amendment and license_.terms not in (None, terms):
-        conflicting = license_.model_copy(update={"conflict": True})
-        return _withdraw(conflicting, aggregate, record, partition)
-    amended = license_.model_copy(update={"terms": terms, "amendment": event.amendment})
-    return _withdraw(amended, aggregate, record, partition)
-
-
-_CHANGES: Final = {
-    LicenseSuspended: "suspended",
-    LicenseReinstated: "active",
-    LicenseRevoked: "revoked",
-}
-
-
-def _changed(
-    license_: License, aggregate: Aggregate, record: Recorded[Any], partition: Partition
-) -> Effect:
-    event = record.event
-    change = Change(
-        state=_CHANGES[type(event)],  # type: ignore[arg-type]
-        effective_at=event.effective_at,
-        amendment=event.amendment,
-    )
-    if change in license_.changes:
-        return {}, []
-    ordered = sorted((*license_.changes, change), key=lambda c: (c.amendment, c.effective_at))
-    changed = license_.model_copy(
-        update={
-            "changes": tuple(ordered),
-            "amendment": max(license_.amendment, event.amendment),
-        }
-    )
-    return _withdraw(changed, aggregate, record, partition)
-
-
-def _unreadable(
-    license_: License, aggregate: Aggregate, record: Recorded[Any], partition: Partition
-) -> Effect:
-    """A record of this license could not be read: it may have been a revocation."""
-    offsets = (*license_.unreadable_offsets, record.offset)
-    unknown = license_.model_copy(update={"unreadable_offsets": offsets})
-    return _withdraw(unknown, aggregate, record, partition)
-
-
-def _resolved(
-    license_: License, aggregate: Aggregate, record: Recorded[Any], partition: Partition
-) -> Effect:
-    del aggregate, partition
-    event: LicenseResolved = record.event
-    left = tuple(at for at in license_.unreadable_offsets if at != event.unreadable_offset)
-    return {LICENSE: license_.model_copy(update={"unreadable_offsets": left})}, []
-
-
-def _balance_adjusted(
-    license_: License, aggregate: Aggregate, record: Recorded[Any], partition: Partition
-) -> Effect:
-    """An officer corrects what is used (negative: credit), naming the authority's document."""
-    del aggregate, partition
-    event: BalanceAdjusted = record.event
-    same_unit = event.unit is None or (license_.terms and event.unit == license_.terms.unit)
-    if event.adjustment_id in license_.adjustments or not same_unit:
-        return {}, []
-    adjusted = license_.model_copy(
-        update={
-            "used_quantity": max(license_.used_quantity + (event.quantity or ZERO), ZERO),
-            "used_value": max(license_.used_value + (event.value or ZERO), ZERO),
-            "adjustments": (*license_.adjustments, event.adjustment_id),
-        }
-    )
-    return {LICENSE: adjusted}, []
-
-
-def _deadline(
-    license_: License, aggregate: Aggregate, record: Recorded[Any], partition: Partition
-) -> Effect:
-    """A change took effect, or the license expired: log time tells, not the event."""
-    event: DeadlineDue = record.event
-    if event.due > partition.log_time:
-        return {}, []
-    return _withdraw(license_, aggregate, record, partition)
-
-
-def _withdraw(
-    license_: License, aggregate: Aggregate, record: Recorded[Any], partition: Partition
-) -> Effect:
-    """Answer every open reservation that no longer stands; its quantity stays set aside.
-
-    A license that shrank below what is reserved lets go of the newest first.
-    """
-    changes: dict[str, Model | None] = {LICENSE: license_}
-    outputs: list[Output] = []
-    short = (license_.remaining_quantity or ZERO) < ZERO or (
-        license_.remaining_value or ZERO
-    ) < ZERO
-    excess, excess_value = license_.remaining_quantity, license_.remaining_value
-    opened = [(name, entity) for name, entity in aggregate.items() if name != LICENSE]
-    for name, entity in reversed(opened):
-        if not isinstance(entity, Reservation) or entity.state != "open":
-            continue
-        reason = _no_longer(license_, entity, partition)
-        if reason is None and short and _is_short(excess, excess_value):
-            reason = HoldReason.LICENSE_EXHAUSTED
-            excess = None if excess is None else excess + entity.open_quantity
-            excess_value = None if excess_value is None else excess_value + entity.open_value
-        if reason is not None:
-            changes[name] = entity.model_copy(update={"state": "withdrawn"})
-            outputs.append(answers.withdrawn(record, name, entity, reason))
-    return changes, outputs
-
-
-def _is_short(quantity: Any, value: Any) -> bool:
-    return (quantity is not None and quantity < ZERO) or (value is not None and value < ZERO)
-
-
-def _no_longer(
-    license_: License, reservation: Reservation, partition: Partition
-) -> HoldReason | None:
-    request = reservation.request
-    if request is None or license_.terms is None:
-        return HoldReason.LICENSE_UNKNOWN
-    state = license_.refusal_at(_now(request, partition))
-    if state is not None:
-        return state
-    facts: Facts = facts_of(request, days_of(request, partition.log_time))
-    covered = coverage(license_.terms, facts)
-    return covered.reason if isinstance(covered, Refusal) else None
-
-
 Handler = Callable[[License, Aggregate, Recorded[Any], Partition], Effect]
 
 HANDLERS: Final[dict[type, Handler]] = {
@@ -410,13 +235,13 @@ HANDLERS: Final[dict[type, Handler]] = {
     ReservationAdjusted: _adjust,
     ReservationSettled: _settle,
     ReservationVoided: _void,
-    LicenseGranted: _granted,
-    LicenseAmended: _amended,
-    LicenseSuspended: _changed,
-    LicenseReinstated: _changed,
-    LicenseRevoked: _changed,
-    LicenseResolved: _resolved,
-    BalanceAdjusted: _balance_adjusted,
-    DeadlineDue: _deadline,
-    Unreadable: _unreadable,
+    LicenseGranted: register.granted,
+    LicenseAmended: register.amended,
+    LicenseSuspended: register.changed,
+    LicenseReinstated: register.changed,
+    LicenseRevoked: register.changed,
+    LicenseResolved: register.resolved,
+    BalanceAdjusted: register.balance_adjusted,
+    DeadlineDue: register.deadline,
+    Unreadable: register.unreadable,
 }

@@ -18,7 +18,8 @@ class Settings(BaseSettings):
         SecretStr("redis://127.0.0.1:16379/0"), description="where folds are remembered"
     )
     broker_kind: Literal["kafka", "embedded"] = Field(
-        "kafka", description="embedded: librdkafka's mock cluster, which cannot be asked its settings"
+        "kafka",
+        description="embedded: librdkafka's mock cluster, which cannot be asked its settings",
     )
     time_basis: Literal["log", "event"] = Field(
         "log", description="event: demo, tests and back-filling only; written into every decision"

@@ -1,0 +1,155 @@
+"""Classify a whole order: every line under every regime, with what officers found."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Final
+
+from schemas.base import canonical
+from schemas.checks import OrderClassified
+from schemas.classification import (
+    ClassifiedLine,
+    Reason,
+    RegimeVerdict,
+    Status,
+    Verdict,
+)
+from schemas.orders import Finding, Order, OrderLine, RecheckRequested
+from services.classification.classify import ENGINE, classify, verdict_for_code
+from services.classification.item import Item, Party
+from services.classification.policy import PackSet
+
+NONE: Final = "none"
+"""What an officer writes where a regime lists no such item."""
+
+
+def classify_order(
+    order: Order, *, as_of: datetime, own_day: datetime | None, digest: str, packs: PackSet
+) -> OrderClassified:
+    """Classify an order for `as_of`, the record's own day (None: event basis) and its ship date."""
+    recheck = order if isinstance(order, RecheckRequested) else None
+    findings = recheck.findings if recheck else ()
+    days: list[date | datetime] = [own_day] if own_day is not None else []
+    if order.requested_ship_date is not None:
+        days.append(order.requested_ship_date)
+    parties = _parties(order)
+    lines = tuple(
+        _line(item_of(order, line, as_of, parties), line.line_id, findings, packs, tuple(days))
+        for line in order.lines
+    )
+    return OrderClassified(
+        order_source=order.order_source,
+        order_id=order.order_id,
+        revision=order.revision,
+        check=recheck.check if recheck else 0,
+        order=whole(order),
+        order_digest=digest,
+        as_of=as_of,
+        lines=lines,
+        findings=findings,
+        packs=packs.refs,
+        verified_until=packs.verified_until,
+        engine=ENGINE,
+    )
+
+
+def whole(order: Order) -> Order:
+    """The order itself, without what the kind of its event adds."""
+    return Order.model_construct(**{name: getattr(order, name) for name in Order.model_fields})
+
+
+def item_of(
+    order: Order, line: OrderLine, as_of: datetime, parties: tuple[Party, ...] | None
+) -> Item:
+    """One line, with what matters of its order."""
+    return Item(
+        description=line.description,
+        exporter_country=order.exporter.country,
+        destination=order.destination,
+        as_of=as_of,
+        language=line.language,
+        hs_code=line.hs_code,
+        quantity=line.quantity,
+        unit=line.unit,
+        origin=line.origin,
+        ship_from=order.ship_from,
+        end_use=line.end_use,
+        sku=line.sku,
+        cas=line.cas,
+        value=line.value,
+        currency=line.currency,
+        parties=parties,
+        declared=line.declared.model_dump() if line.declared else {},
+        composition=tuple((c.element, c.mass_percent) for c in line.composition or ()),
+        mode=order.mode,
+        purpose=order.purpose,
+        incoterm=order.incoterm,
+    )
+
+
+def _parties(order: Order) -> tuple[Party, ...] | None:
+    if not order.parties:
+        return None
+    return tuple(
+        Party(
+            role=party.role,
+            name=party.name,
+            country=party.country,
+            owner_country=party.owner_country,
+            id=party.id,
+            screened=party.screened.result if party.screened else None,
+        )
+        for party in order.parties
+    )
+
+
+def _line(
+    item: Item,
+    line_id: str,
+    findings: Sequence[Finding],
+    packs: PackSet,
+    days: tuple[date | datetime, ...],
+) -> ClassifiedLine:
+    found = classify(item, packs, days)
+    regimes, reasons = dict(found.regimes), list(found.reasons)
+    for finding in findings:
+        if finding.action != "classify" or finding.line_id not in (None, line_id):
+            continue
+        for regime, verdict in found.regimes.items():
+            if finding.regime in (None, regime):
+                regimes[regime] = _with_finding(regime, verdict, finding, item, packs)
+                reasons.append(_reason(regime, finding))
+    return ClassifiedLine(
+        line_id=line_id, regimes=regimes, reasons=tuple(reasons), missing=found.missing
+    )
+
+
+def _with_finding(
+    regime: str, verdict: RegimeVerdict, finding: Finding, item: Item, packs: PackSet
+) -> RegimeVerdict:
+    """An officer's word settles what was uncertain or stale; elsewhere the graver counts."""
+    code = None if finding.code in (None, NONE) else finding.code
+    stated = verdict_for_code(regime, code, item, packs)
+    uncertain = verdict.decision is Verdict.REVIEW or verdict.status is Status.STALE
+    graver = stated.decision.gravity >= verdict.decision.gravity
+    milder_on_stale = uncertain and verdict.decision.gravity <= Verdict.REVIEW.gravity
+    return stated if graver or milder_on_stale else verdict
+
+
+def _reason(regime: str, finding: Finding) -> Reason:
+    by = ", ".join(finding.officers)
+    return Reason(
+        regime=regime,
+        code="OFFICER",
+        effect="note",
+        rule="officer",
+        text=f"{by} stated {finding.code or NONE}",
+        citation=finding.citation,
+        evidence_tag="O",
+    )
+
+
+def content(order: Order) -> bytes:
+    """The order as canonical JSON: what its digest is taken of. Its revision is part of it."""
+    return canonical(
+        order.model_dump(mode="json", exclude_none=True, include=set(Order.model_fields))
+    )

@@ -1,0 +1,70 @@
+"""The command line: `exportgate --help`. Exit codes: 0 done, 1 bad input, 2 usage, 3 unusable."""
+
+import sys
+from typing import Annotated, Any
+
+import structlog
+import typer
+
+from services.runtime.errors import Unavailable, Unusable
+from services.runtime.settings import settings
+
+EXIT_UNUSABLE = 3
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="The gate between an order book and the loading dock: classify, check, release or hold.",
+)
+
+
+@app.command()
+def run(
+    service: Annotated[str, typer.Argument(help="classification, license-check or hold-release")],
+) -> None:
+    """Run one service until stopped (SIGTERM: finishes its batch, remembers, commits, leaves)."""
+    from services.runtime.app import runtime
+    from services.runtime.worker import host
+
+    wiring = _wiring(service)
+    started = runtime(service, wiring.TOPICS, settings())
+    host(service, wiring.pumps(started), settings())
+
+
+def _wiring(service: str) -> Any:
+    from importlib import import_module
+
+    modules = {
+        "classification": "services.classification.service",
+        "license-check": "services.license_check.service",
+        "hold-release": "services.hold_release.service",
+    }
+    if service not in modules:
+        raise typer.BadParameter(f"{service!r} is none of {', '.join(modules)}")
+    return import_module(modules[service])
+
+
+def configure_logs(level: str) -> None:
+    """Write logs as JSON lines on stderr, in UTC."""
+    import logging
+
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level)),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def main() -> None:
+    """Run the command; turn what a dependency did wrong into exit code 3 and one sentence."""
+    configure_logs(settings().log_level)
+    try:
+        app()
+    except (Unusable, Unavailable) as error:
+        sys.stderr.write(f"exportgate: {error}\n")
+        sys.exit(EXIT_UNUSABLE)

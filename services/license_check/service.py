@@ -1,0 +1,73 @@
+"""Wires determination and the ledger to their topics."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from schemas.base import Model
+from schemas.checks import OrderClassified
+from schemas.envelope import Output, Recorded, output_id
+from schemas.topics import CHECKS, CLASSIFIED, LICENSES
+from services.license_check import ledger
+from services.license_check.book import LICENSE, License, Reservation
+from services.license_check.determine import Book, Rules, book_of, determine
+from services.runtime.app import Runtime
+from services.runtime.book import BookReader
+from services.runtime.folded import Folding
+from services.runtime.pump import Pump
+from services.runtime.stage import Sensor
+
+DETERMINE: Final = "determine"
+LEDGER: Final = "ledger"
+TOPICS: Final = (CLASSIFIED, CHECKS, LICENSES)
+FOLD_VERSION: Final = 1
+
+
+def decode(field: str, value: bytes) -> Model:
+    """Read a remembered entity: the nameless one of an aggregate is the license."""
+    model = License if field.endswith("\x00" + LICENSE) else Reservation
+    return model.model_validate_json(value)
+
+
+def due(entity: Model) -> list[tuple[str, datetime]]:
+    """List the deadlines of a license."""
+    return ledger.deadlines(entity) if isinstance(entity, License) else []
+
+
+def pumps(runtime: Runtime) -> list[Pump]:
+    """Build both stages: the sensor `determine` and the fold `ledger`."""
+    settings, cluster = runtime.settings, runtime.cluster
+    book = BookReader(
+        runtime.remembered,
+        [runtime.place(LICENSES, LEDGER, FOLD_VERSION, at)
+         for at in range(cluster.partitions[LICENSES.name])],
+        lambda name, value: License.model_validate_json(value),
+    )  # fmt: skip
+    rules = Rules(
+        require_screening=settings.require_screening,
+        event_basis=settings.time_basis == "event",
+    )
+
+    cache: list[tuple[int, Book]] = []
+
+    def current() -> Book:
+        """Sort the book by regime again only when something in it changed."""
+        if not cache or cache[0][0] != book.generation:
+            cache[:] = [(book.generation, book_of(book.entities(), book.offsets()))]
+        return cache[0][1]
+
+    def judge(record: Recorded[Any]) -> list[Output]:
+        event = record.event
+        if not isinstance(event, OrderClassified):
+            return [runtime.passed_on(record, CHECKS)]
+        assessed = determine(event, current(), record.logged_at, rules)
+        return [Output(CHECKS.name, record.key, output_id(record, "assessed"), assessed)]
+
+    sensor = Sensor(
+        name=DETERMINE,
+        topic=CLASSIFIED,
+        partitions=cluster.partitions[CLASSIFIED.name],
+        judge=judge,
+        prepare=book.refresh,
+    )
+    folding = Folding(fold=ledger.fold, decode=decode, due=due, version=FOLD_VERSION)
+    return [runtime.pump(sensor), runtime.pump(runtime.folded(LEDGER, LICENSES, folding))]

@@ -1,0 +1,229 @@
+"""From a Kafka record to an event and back. What cannot be read becomes Unreadable, an input."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from confluent_kafka import Message
+
+from schemas.base import Model
+from schemas.checks import Unreadable
+from schemas.envelope import Output, Recorded, derived_id, headers, read_headers
+from schemas.events import BY_MODEL, NotAnEvent, decode, encode
+from schemas.orders import OfOrder, Order
+from schemas.topics import LICENSES, PRODUCTS, REFERENCE
+from services.runtime.errors import Fatal
+from services.runtime.murmur import partition_of
+
+CONTROL: Final = "#"
+"""Control records are keyed `#<partition>` and stand where they are told to."""
+_ORDER_KEY: Final = re.compile(r"^(?P<source>.{1,128})/(?P<order>[A-Za-z0-9._-]{1,64})$", re.DOTALL)
+_REASON_MAX: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A record as it came, kept so that a dead letter equals it byte for byte."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A record read: the event, or Unreadable in its place."""
+
+    raw: Raw
+    record: Recorded[Any]
+
+    @property
+    def unreadable(self) -> bool:
+        """Whether a dead letter is owed. (A passed-on Unreadable is a readable event.)"""
+        return isinstance(self.record.event, Unreadable) and self.record.event.topic == (
+            self.raw.topic
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A record to be written."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+    partition: int = -1
+    event: Model | None = None
+    caused_at: datetime | None = None
+
+
+def raw_of(message: Message) -> Raw:
+    """Copy what matters out of a message of librdkafka."""
+    _, timestamp = message.timestamp()
+    return Raw(
+        topic=message.topic() or "",
+        partition=message.partition() or 0,
+        offset=message.offset() or 0,
+        key=message.key(),  # type: ignore[arg-type]
+        value=message.value(),  # type: ignore[arg-type]
+        headers=tuple(message.headers() or ()),  # type: ignore[arg-type]
+        timestamp_ms=timestamp,
+    )
+
+
+def read(raw: Raw, partitions: int) -> Read:
+    """Read one record. Never raises for what the record contains, except without a usable key.
+
+    Raises Fatal where a record of a fold's topic has no key: nobody knows what it concerns.
+    """
+    logged_at = datetime.fromtimestamp(raw.timestamp_ms / 1000, UTC)
+    try:
+        return Read(raw, _recorded(raw, partitions, logged_at))
+    except (ValueError, KeyError, NotAnEvent, UnicodeDecodeError, RecursionError) as error:
+        reason = f"{type(error).__name__}: {error}".replace("\n", " ")[:_REASON_MAX]
+        return Read(raw, _unreadable(raw, reason, logged_at))
+
+
+def _recorded(raw: Raw, partitions: int, logged_at: datetime) -> Recorded[Any]:
+    if raw.value is None:
+        raise NotAnEvent("the value is null")
+    if raw.key is None:
+        raise NotAnEvent("the key is null")
+    found = read_headers(raw.headers)
+    digest = found.get("ce_sha256")
+    if digest is not None and digest != hashlib.sha256(raw.value).hexdigest():
+        raise NotAnEvent("the value is not the one that was written (ce_sha256)")
+    source = found["ce_source"]
+    event = decode(found["ce_type"], raw.topic, raw.value, source)
+    key = raw.key.decode()
+    own = _key_of(event, key)
+    if own != key:
+        raise NotAnEvent(f"the key says {key!r}, the value {own!r}"[:_REASON_MAX])
+    if not key.startswith(CONTROL) and raw.partition != partition_of(raw.key, partitions):
+        raise NotAnEvent(f"stands in partition {raw.partition}, where its key does not belong")
+    return Recorded(
+        event=event,
+        id=found["ce_id"],
+        source=source,
+        time=_time(found["ce_time"]),
+        topic=raw.topic,
+        partition=raw.partition,
+        offset=raw.offset,
+        key=key,
+        logged_at=logged_at,
+        traceparent=found.get("traceparent"),
+    )
+
+
+def _time(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise NotAnEvent("ce_time has no zone")
+    return moment.astimezone(UTC)
+
+
+def _key_of(event: Model, key: str) -> str:
+    """Tell the key an event must stand under."""
+    if isinstance(event, Order | OfOrder):
+        if hasattr(event, "reservation_id") and not _answers(event):
+            return str(event.license_id)  # type: ignore[union-attr]
+        return event.key
+    license_id = getattr(event, "license_id", None)
+    return str(license_id) if license_id is not None else key
+
+
+def _answers(event: Model) -> bool:
+    return hasattr(event, "ledger_offset")
+
+
+def order_of(key: str) -> tuple[str, str] | None:
+    """Split an order key into source and id; None where it is none."""
+    match = _ORDER_KEY.match(key)
+    return (match["source"], match["order"]) if match else None
+
+
+def _unreadable(raw: Raw, reason: str, logged_at: datetime) -> Recorded[Any]:
+    key = _readable_key(raw)
+    of_order = raw.topic not in (LICENSES.name, PRODUCTS.name, REFERENCE.name)
+    order = order_of(key) if of_order and key is not None else None
+    if of_order and order is None:
+        key = None
+    event = Unreadable(
+        order_source=order[0] if order else None,
+        order_id=order[1] if order else None,
+        topic=raw.topic,
+        partition=raw.partition,
+        offset=raw.offset,
+        key=key,
+        size=len(raw.value or b""),
+        sha256=hashlib.sha256(raw.value or b"").hexdigest(),
+        reason=reason,
+    )
+    coordinates = (raw.topic, str(raw.partition), str(raw.offset))
+    return Recorded(
+        event=event,
+        id=derived_id("unreadable", *coordinates),
+        source="/exportgate/runtime",
+        time=logged_at,
+        topic=raw.topic,
+        partition=raw.partition,
+        offset=raw.offset,
+        key=key or "",
+        logged_at=logged_at,
+    )
+
+
+def _readable_key(raw: Raw) -> str | None:
+    try:
+        key = (raw.key or b"").decode()
+    except UnicodeDecodeError:
+        return None
+    return key if key and len(key) <= 193 and key.isprintable() else None  # 128 + "/" + 64
+
+
+def dead_letter(raw: Raw, topic: str, reason: str, group: str) -> Send:
+    """Copy a record to its dead-letter topic: bytes and headers untouched, ours added."""
+    added = {
+        "kafka_dlt-original-topic": raw.topic,
+        "kafka_dlt-original-partition": str(raw.partition),
+        "kafka_dlt-original-offset": str(raw.offset),
+        "kafka_dlt-original-timestamp": str(raw.timestamp_ms),
+        "kafka_dlt-original-consumer-group": group,
+        "kafka_dlt-exception-message": reason,
+    }
+    extra = tuple((name, text.encode()) for name, text in added.items())
+    return Send(topic, raw.key, raw.value, (*raw.headers, *extra), raw.partition)
+
+
+def written(output: Output, record: Recorded[Any], source: str) -> Send:
+    """Encode an output, naming what caused it."""
+    event_type = BY_MODEL.get(type(output.event))
+    if event_type is None:
+        raise Fatal(f"{type(output.event).__name__} has no name on the wire")
+    value = encode(output.event) if output.value is None else output.value
+    time = record.time if output.time is None else output.time
+    return Send(
+        topic=output.topic,
+        key=output.key.encode(),
+        value=value,
+        headers=tuple(
+            headers(
+                event_id=output.id,
+                source=source if output.source is None else output.source,
+                event_type=event_type.name,
+                time=time.isoformat(),
+                value=value,
+                cause=record.place,
+                traceparent=record.traceparent,
+            )
+        ),
+        event=output.event,
+        caused_at=record.logged_at,
+    )

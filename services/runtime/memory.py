@@ -1,0 +1,136 @@
+"""One partition of a fold in memory: its aggregates, and the digests that prove them."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from schemas.base import Model
+from schemas.envelope import Output, Recorded
+from schemas.fold import Fold, Partition, Step
+from services.runtime.codec import Read
+
+MODULUS: Final = 2**256
+ORIGIN: Final = "0" * 64
+"""Chain before the first record."""
+_SEPARATOR: Final = b"\x00"
+Due = Callable[[Model], list[tuple[str, datetime]]]
+
+
+def field_of(key: str, name: str) -> bytes:
+    """Name an entity among all of its partition."""
+    return key.encode() + _SEPARATOR + name.encode()
+
+
+def split_field(entity_field: bytes) -> tuple[str, str]:
+    """Split a name made by `field_of`."""
+    key, _, name = entity_field.partition(_SEPARATOR)
+    return key.decode(), name.decode()
+
+
+def is_root(entity_field: bytes) -> bool:
+    """Tell whether a name is that of the nameless entity: the order, the license itself."""
+    return entity_field.endswith(_SEPARATOR)
+
+
+def digest_of(entity_field: bytes, value: bytes) -> int:
+    """Digest one entity, as a number that can be summed."""
+    return int.from_bytes(hashlib.sha256(entity_field + _SEPARATOR + value).digest())
+
+
+@dataclass(slots=True)
+class Memory:
+    """What a fold knows of one partition, and how far it has read."""
+
+    partition: Partition
+    offset: int = 0
+    """Next offset to fold."""
+    chain: str = ORIGIN
+    """Running hash of the folded input."""
+    last_sha256: str = ""
+    emit_from: int = 0
+    """Offsets below were committed: their outputs stand in the log already."""
+    aggregates: dict[str, dict[str, Model]] = field(default_factory=dict)
+    digests: dict[bytes, int] = field(default_factory=dict)
+    sum: int = 0
+    roots_sum: int = 0
+    """Sum over the nameless entity of each aggregate alone: what readers of a book check."""
+    dirty: dict[bytes, None] = field(default_factory=dict)
+    remembered_at: str = ""
+    """Where Redis stood when it was read or last written; empty: it had nothing."""
+    whole: bool = False
+    """Whether all of it must be written, because it did not come from Redis."""
+    space: str = ""
+
+    @property
+    def place(self) -> str:
+        """Position and history in one: equal places mean equal states."""
+        return f"{self.offset}:{self.chain}"
+
+    def fold(self, fold: Fold, read: Read) -> tuple[Output, ...]:
+        """Fold one record; return what it says, or nothing below the committed offset."""
+        record: Recorded[Model] = read.record
+        if record.offset < self.offset:
+            return ()
+        step = fold(
+            self.aggregates.get(record.key, {}), record, self.partition.at(record.logged_at)
+        )
+        self._apply(record.key, step)
+        value = read.raw.value or b""
+        self.chain = hashlib.sha256(self.chain.encode() + value).hexdigest()
+        self.last_sha256 = hashlib.sha256(value).hexdigest()
+        self.offset = record.offset + 1
+        return step.outputs if record.offset >= self.emit_from else ()
+
+    def _apply(self, key: str, step: Step) -> None:
+        self.partition = step.partition
+        for name, entity in step.changes.items():
+            aggregate = self.aggregates.setdefault(key, {})
+            if entity is None:
+                aggregate.pop(name, None)
+            else:
+                aggregate[name] = entity
+            self.dirty[field_of(key, name)] = None
+
+    def put(self, entity_field: bytes, entity: Model, digest: int) -> None:
+        """Put back an entity that was remembered."""
+        key, name = split_field(entity_field)
+        self.aggregates.setdefault(key, {})[name] = entity
+        self.digests[entity_field] = digest
+        self._add(entity_field, digest)
+
+    def _add(self, entity_field: bytes, difference: int) -> None:
+        self.sum = (self.sum + difference) % MODULUS
+        if is_root(entity_field):
+            self.roots_sum = (self.roots_sum + difference) % MODULUS
+
+    def entities(self) -> Iterator[tuple[str, str, Model]]:
+        """Walk every entity, with its key and name."""
+        for key, aggregate in self.aggregates.items():
+            for name, entity in aggregate.items():
+                yield key, name, entity
+
+    def take_changes(self) -> dict[bytes, bytes | None]:
+        """Serialise what changed since the last call, and bring the sum up to date."""
+        if self.whole:
+            self.dirty = {field_of(key, name): None for key, name, _ in self.entities()}
+            self.digests.clear()
+            self.sum = self.roots_sum = 0
+        changes: dict[bytes, bytes | None] = {}
+        for entity_field in self.dirty:
+            key, name = split_field(entity_field)
+            entity = self.aggregates.get(key, {}).get(name)
+            value = None if entity is None else entity.model_dump_json(exclude_none=True).encode()
+            self._sum_up(entity_field, value)
+            changes[entity_field] = value
+        self.dirty = {}
+        return changes
+
+    def _sum_up(self, entity_field: bytes, value: bytes | None) -> None:
+        before = self.digests.pop(entity_field, 0)
+        after = 0
+        if value is not None:
+            after = digest_of(entity_field, value)
+            self.digests[entity_field] = after
+        self._add(entity_field, after - before)

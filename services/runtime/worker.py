@@ -1,0 +1,163 @@
+"""Faust hosts the services; librdkafka moves the messages (ADR 0001).
+
+A `faust.App` with its Kafka transport off runs each stage's pump as a service of its own, and gives
+the pump's batches to the stage's agent over a channel. Faust's worker brings life cycle, signals
+and the web server with /livez, /readyz and /metrics.
+"""
+
+import asyncio
+import os
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final
+
+import faust
+import structlog
+from aiohttp import web
+from faust.app.base import BootStrategy
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from services.runtime import metrics
+from services.runtime.codec import Read, Send
+from services.runtime.errors import Fatal, Unavailable
+from services.runtime.pump import Pump
+from services.runtime.settings import Settings
+
+log = structlog.get_logger()
+ANSWER_WITHIN_S: Final = 30.0
+"""A batch that its agent has not judged by then ends the process."""
+STUCK_AFTER_S: Final = 90.0
+"""No cycle for so long, while waiting for nothing: the watchdog ends the process."""
+EXIT_FATAL: Final = 70
+EXIT_STUCK: Final = 71
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Decoded records on their way to an agent, and where the answer goes."""
+
+    reads: list[Read]
+    answer: "asyncio.Future[list[Send]]"
+
+
+class _WithoutKafka(BootStrategy):  # type: ignore[misc]
+    """Faust without its own transport: no consumer, producer, tables or leader election."""
+
+    enable_kafka = False
+    enable_kafka_consumer = False
+    enable_kafka_producer = False
+
+
+class _App(faust.App):  # type: ignore[misc]
+    BootStrategy = _WithoutKafka
+
+
+def host(name: str, pumps: list[Pump], settings: Settings) -> None:
+    """Run stages until stopped. Returns on SIGTERM; ends the process on anything Fatal."""
+    app = _App(
+        f"exportgate-{name}",
+        broker="memory://",
+        web_host=settings.http_host,
+        web_bind=settings.http_host,
+        web_port=settings.http_port,
+        web_enabled=settings.http_port > 0,
+        autodiscover=False,
+    )
+    for pump in pumps:
+        _host_stage(app, pump)
+    _pages(app, pumps)
+    threading.Thread(target=_watchdog, args=(pumps,), daemon=True).start()
+    worker = app.Worker(loglevel="WARNING", redirect_stdouts=False, console_port=0)
+    worker.spinner = None
+    worker.execute_from_commandline()
+
+
+def _host_stage(app: Any, pump: Pump) -> None:
+    channel = app.channel(maxsize=1)
+
+    @app.agent(channel, name=f"{pump.stage.name}-agent")  # type: ignore[untyped-decorator]
+    async def judge(batches: Any) -> None:
+        async for batch in batches:
+            try:
+                batch.answer.set_result(pump.stage.handle(batch.reads))
+            except Exception as error:  # noqa: BLE001 - the one place; whatever it is, it is Fatal
+                batch.answer.set_exception(error)
+
+    class Mover(faust.Service):  # type: ignore[misc]
+        """Runs the pump in its own thread."""
+
+        async def on_started(self) -> None:
+            # Faust resumes its agents when its own consumer starts; ours has none.
+            app.flow_control.resume()
+
+        @faust.Service.task  # type: ignore[untyped-decorator]
+        async def move(self) -> None:
+            thread = ThreadPoolExecutor(1, thread_name_prefix=pump.stage.name)
+            try:
+                await _move(self, pump, channel, thread)
+            except BaseException as error:
+                if isinstance(error, asyncio.CancelledError):
+                    raise
+                _die(pump, error)
+
+    app.service(Mover)
+
+
+async def _move(service: Any, pump: Pump, channel: Any, thread: ThreadPoolExecutor) -> None:
+    loop = asyncio.get_running_loop()
+    sends: list[Send] | None = None
+    while not service.should_stop:
+        reads = await loop.run_in_executor(thread, pump.cycle, sends)
+        sends = None
+        if reads:
+            batch = Batch(reads, loop.create_future())
+            await channel.send(value=batch)
+            sends = await asyncio.wait_for(batch.answer, ANSWER_WITHIN_S)
+    if sends is not None:
+        await loop.run_in_executor(thread, pump.finish, sends)
+    await loop.run_in_executor(thread, pump.close)
+
+
+def _die(pump: Pump, error: BaseException) -> None:
+    """End the process: a supervisor starts it again, and state comes back from Redis or the log."""
+    log.error("fatal", stage=pump.stage.name, error=f"{type(error).__name__}: {error}",
+              exc_info=not isinstance(error, Fatal | Unavailable))  # fmt: skip
+    sys.stderr.flush()
+    os._exit(EXIT_FATAL)
+
+
+def _watchdog(pumps: list[Pump]) -> None:
+    """End a process that makes no progress, unless it waits for a dependency or stands still."""
+    while True:
+        time.sleep(1.0)
+        for pump in pumps:
+            silent = time.monotonic() - pump.beat
+            if silent > STUCK_AFTER_S and not pump.waiting_for and not pump.sink.is_waiting:
+                log.error("no progress", stage=pump.stage.name, seconds=round(silent))
+                sys.stderr.flush()
+                os._exit(EXIT_STUCK)
+
+
+def _pages(app: Any, pumps: list[Pump]) -> None:
+    @app.page("/livez")  # type: ignore[untyped-decorator]
+    async def livez(_self: Any, _request: Any) -> web.Response:
+        stuck = [p.stage.name for p in pumps if time.monotonic() - p.beat > STUCK_AFTER_S]
+        return web.Response(status=503 if stuck else 200, text=_lines(stuck) or "ok\n")
+
+    @app.page("/readyz")  # type: ignore[untyped-decorator]
+    async def readyz(_self: Any, _request: Any) -> web.Response:
+        problems = [problem for pump in pumps for problem in pump.problems()]
+        return web.Response(status=503 if problems else 200, text=_lines(problems) or "ok\n")
+
+    @app.page("/metrics")  # type: ignore[untyped-decorator]
+    async def metrics_page(_self: Any, _request: Any) -> web.Response:
+        return web.Response(
+            body=generate_latest(metrics.REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )
+
+
+def _lines(problems: list[str]) -> str:
+    return "".join(f"{problem}\n" for problem in problems)
