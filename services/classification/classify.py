@@ -1,0 +1,61 @@
+"""Classification of one order line under every regime: pure, total, deterministic."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from schemas.classification import Reason, RegimeVerdict, Verdict, gravest
+from services.classification.codes import code_verdict
+from services.classification.days import day_of
+from services.classification.facts import gather
+from services.classification.item import Item
+from services.classification.policy import PackSet
+from services.classification.regime import Outcome, evaluate, excluded
+
+ENGINE = "classification/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """A line under every regime; `decision` is the gravest, for display alone."""
+
+    regimes: dict[str, RegimeVerdict]
+    reasons: tuple[Reason, ...]
+    missing: tuple[str, ...]
+    decision: Verdict
+
+
+def classify(item: Item, packs: PackSet, days: tuple[date | datetime, ...] = ()) -> Classified:
+    """Classify a line for its `as_of` and for further days; the graver day counts."""
+    facts = gather(item, packs.lexicon)
+    regimes: dict[str, RegimeVerdict] = {}
+    reasons: list[Reason] = list(facts.notes)
+    missing: list[str] = []
+    moments = (item.as_of, *days)
+    by_moment: list[dict[str, Outcome]] = []
+    for moment in moments:
+        outcomes = {}
+        for key in packs.keys:
+            compiled = packs.on(key, day_of(moment, packs.versions(key)[-1].pack.zone))
+            day = day_of(moment, compiled.pack.zone)
+            outcomes[key] = evaluate(key, compiled, item, facts, day, packs)
+        by_moment.append({k: excluded(k, o, outcomes, packs) for k, o in outcomes.items()})
+    for key in packs.keys:
+        worst = max(
+            (outcomes[key] for outcomes in by_moment), key=lambda o: o.verdict.decision.gravity
+        )
+        changes = [o[key].verdict.next_change for o in by_moment]
+        soonest = min((c for c in changes if c is not None), default=None)
+        regimes[key] = worst.verdict.model_copy(update={"next_change": soonest})
+        reasons += worst.reasons
+        missing += worst.missing
+    return Classified(
+        regimes,
+        tuple(reasons),
+        tuple(dict.fromkeys(missing)),
+        gravest([verdict.decision for verdict in regimes.values()]),
+    )
+
+
+def verdict_for_code(regime: str, code: str | None, item: Item, packs: PackSet) -> RegimeVerdict:
+    """Say what a confirmed code means for this order; jurisdiction still decides first."""
+    return code_verdict(regime, code, item, packs)

@@ -1,0 +1,21 @@
+"""What a confirmed code means for an order, on its day."""
+
+from schemas.classification import RegimeVerdict
+from services.classification.days import day_of
+from services.classification.facts import Facts, normal_code
+from services.classification.item import Item
+from services.classification.policy import PackSet
+from schemas.classification import Match
+from services.classification.regime import evaluate_code
+
+
+def code_verdict(regime: str, code: str | None, item: Item, packs: PackSet) -> RegimeVerdict:
+    """Judge the order as if the goods were exactly what the code says."""
+    zone = packs.versions(regime)[-1].pack.zone
+    day = day_of(item.as_of, zone)
+    compiled = packs.on(regime, day)
+    facts = Facts(content=True)
+    if code and code.strip().upper() not in ("EAR99", "NONE"):
+        match = Match(field="code", text=code, start=0, end=len(code))
+        facts.codes = (("", normal_code(code), match),)
+    return evaluate_code(regime, compiled, item, facts, day, packs)

@@ -1,0 +1,164 @@
+"""All that a line says, from every field, as one set of facts with its evidence."""
+
+import re
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from schemas.classification import Match, Reason
+from services.classification.item import Item
+from services.classification.lexicon import Lexicon
+from services.classification.matching import Reading, cas_facts, read
+
+_HS = re.compile(r"^[0-9]{4,13}$")
+_CODE = re.compile(r"^[0-9][A-E][0-9]{3}(\.[a-z](\.[0-9]{1,2}(\.[a-z])?)?)?$")
+
+
+@dataclass(slots=True)
+class Facts:
+    """Facts and, for each, the field and span that say so."""
+
+    said: dict[str, Match] = field(default_factory=dict)
+    content: bool = False
+    foreign: bool = False
+    empty: bool = False
+    watched: str = ""
+    codes: tuple[tuple[str, str, Match], ...] = ()
+    """(declared for: cn/us/eu or empty, code, where)"""
+    notes: tuple[Reason, ...] = ()
+
+    def holds(self, fact: str) -> bool:
+        """Tell whether a fact is known."""
+        return fact in self.said
+
+
+def gather(item: Item, lexicon: Lexicon) -> Facts:
+    """Read description, end use, customs code, CAS number, composition and declared codes."""
+    facts = Facts()
+    text = item.description or ""
+    reading = read(lexicon, text)
+    facts.empty = not text.strip()
+    facts.content, facts.foreign = reading.content, reading.foreign
+    _take(facts, reading, "description")
+    codes = [_text_code(reading, code, start, end) for code, start, end in reading.codes]
+    if item.end_use:
+        use = read(lexicon, item.end_use, purpose_only=True)
+        _take(facts, use, "end_use")
+    extra = Reading()
+    if item.cas:
+        cas_facts(lexicon, item.cas.strip(), (0, len(item.cas)), extra)
+    _plain(facts, extra, "cas", item.cas or "")
+    _composition(facts, item.composition)
+    _heading(facts, item, lexicon)
+    _states(facts)
+    for regime, value in sorted(item.declared.items()):
+        if value:
+            codes.append((regime, normal_code(value), _whole(f"declared.{regime}", value)))
+    facts.codes = tuple(codes)
+    return facts
+
+
+def normal_code(value: str) -> str:
+    """Write a control code the usual way: 1C905.b."""
+    text = value.strip().replace(" ", "")
+    return text[:5].upper() + text[5:].lower()
+
+
+def is_code(code: str) -> bool:
+    """Tell whether a text has the shape of a control code."""
+    return _CODE.match(code) is not None
+
+
+def _text_code(reading: Reading, code: str, start: int, end: int) -> tuple[str, str, Match]:
+    return "", normal_code(code), _match("description", reading, start, end)
+
+
+def _match(name: str, reading: Reading, start: int, end: int) -> Match:
+    first, last = reading.folded.span(start, end)
+    return Match(field=name, text=reading.folded.origin[first:last], start=first, end=last)
+
+
+def _whole(name: str, value: str) -> Match:
+    return Match(field=name, text=value, start=0, end=len(value))
+
+
+def _take(facts: Facts, reading: Reading, name: str) -> None:
+    cache: dict[tuple[int, int], Match] = {}
+    for fact, span in reading.facts.items():
+        if fact not in facts.said:
+            match = cache.get(span)
+            if match is None:
+                match = cache[span] = _match(name, reading, *span)
+            facts.said[fact] = match
+
+
+def _plain(facts: Facts, reading: Reading, name: str, value: str) -> None:
+    for fact in reading.facts:
+        facts.said.setdefault(fact, _whole(name, value))
+
+
+def _composition(facts: Facts, composition: tuple[tuple[str, Decimal], ...]) -> None:
+    for element, percent in composition:
+        symbol = element.strip().lower()
+        if percent > 0:
+            facts.said.setdefault(f"has:{symbol}", _whole("composition", element))
+        else:
+            facts.said.setdefault(f"no:{symbol}", _whole("composition", element))
+
+
+def _heading(facts: Facts, item: Item, lexicon: Lexicon) -> None:
+    raw = item.hs_code
+    if not raw:
+        return
+    digits = raw.replace(".", "").replace(" ", "")
+    match = _whole("hs_code", raw)
+    if not _HS.match(digits):
+        facts.notes += (
+            Reason(
+                regime="*",
+                code="HS_MALFORMED",
+                effect="note",
+                rule="input",
+                text=f"customs code {raw!r} is not 4 to 13 digits and was not used",
+                matched=(match,),
+            ),
+        )
+        return
+    for heading in lexicon.headings:
+        if digits.startswith(heading.prefix):
+            for fact in heading.facts:
+                facts.said.setdefault(fact if fact.startswith("hs_") else f"hs:{fact}", match)
+        if heading.watch and digits.startswith(heading.prefix):
+            facts.watched = f"{heading.prefix} {heading.title}"
+    if "hs:re" in facts.said or "hs_mixture" in facts.said:
+        facts.said.setdefault("hs_watched", match)
+
+
+_OPEN = ("st:strong", "st:bare", "st:conflict", "st:contained", "st:works")
+
+
+def _states(facts: Facts) -> None:
+    """Let composition and customs code speak where the words do not."""
+    said = facts.said
+    has = [f[4:] for f in said if f.startswith("has:")]
+    for element in has:
+        if "re" in said or "magnet" in said or "alloy" in said:
+            said.setdefault(element, said[f"has:{element}"])
+    if "hs:re" not in said:
+        return
+    match = said["hs:re"]
+    if any(state in said for state in ("st:strong", "st:works")) and "re" in said:
+        return
+    if "head:article" in said or "st:conflict" in said or "st:contained" in said:
+        said.setdefault("re", match)
+        said.pop("st:contained", None)
+        said.setdefault("st:conflict", match)
+        return
+    if "not_re_magnet" in said:
+        said.setdefault("st:conflict", match)
+        return
+    named = "re" in said
+    for fact in [f for f in said if f.startswith("hs:")]:
+        if not named or fact in ("hs:raw", "hs:metal", "hs:oxide", "hs:compound", "hs:ore"):
+            said.setdefault(fact[3:], match)
+    said.pop("st:bare", None)
+    said.setdefault("st:strong", match)

@@ -1,0 +1,112 @@
+"""Findings of one pack on one day: which entries the facts meet, and what follows."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from schemas.classification import LicenseType, Match, Reason, Status, Verdict
+from services.classification.facts import Facts
+from services.classification.policy import Cited, Compiled, Entry, Negative, Pack
+
+_UNKNOWN = frozenset((Status.STALE, Status.UNKNOWN))
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One entry met, with its standing on the day."""
+
+    entry: Entry
+    verdict: Verdict
+    status: Status
+    license_type: LicenseType
+    matched: tuple[Match, ...]
+
+
+def meet(compiled: Compiled, facts: Facts, day: date) -> list[Finding]:
+    """Give every entry whose condition holds."""
+    said = facts.said
+    candidates: dict[str, Entry] = {entry.rule: entry for entry in compiled.always}
+    for fact in said:
+        for entry in compiled.by_fact.get(fact, ()):
+            candidates[entry.rule] = entry
+    found: list[Finding] = []
+    for entry in candidates.values():
+        for clause in entry.when:
+            if all((fact in said) is wanted for fact, wanted in clause):
+                matched = tuple(dict.fromkeys(said[f] for f, wanted in clause if wanted))
+                found.append(stand(entry, day, tuple(m for m in matched if m.text)))
+                break
+    return found
+
+
+def stand(entry: Entry, day: date, matched: tuple[Match, ...]) -> Finding:
+    """Say what an entry means on a day: a suspended or future one demands nothing."""
+    status = entry.status(day)
+    verdict, kind = entry.verdict, entry.license_type
+    if status in (Status.SUSPENDED, Status.NOT_YET):
+        verdict, kind = Verdict.NO_LICENSE_REQUIRED, entry.license_type_suspended
+    elif status in (Status.NOT_LISTED, Status.REPEALED):
+        verdict, kind = Verdict.NO_LICENSE_REQUIRED, LicenseType.NONE
+    elif status in _UNKNOWN:
+        verdict, kind = Verdict.REVIEW, entry.license_type_suspended
+    return Finding(entry, verdict, status, kind, matched)
+
+
+def order(found: list[Finding]) -> list[Finding]:
+    """Sort by gravity, then by how exactly the entry describes the goods."""
+    return sorted(found, key=lambda f: (-f.verdict.gravity, -f.entry.rank, f.entry.rule))
+
+
+def negatives(pack: Pack, facts: Facts) -> list[tuple[Negative, tuple[Match, ...]]]:
+    """Give every negative entry that applies."""
+    said = facts.said
+    found = []
+    for negative in pack.negatives:
+        for clause in negative.when:
+            if all((fact in said) is wanted for fact, wanted in clause):
+                matched = tuple(dict.fromkeys(said[f] for f, wanted in clause if wanted))
+                found.append((negative, tuple(m for m in matched if m.text)))
+                break
+    return found
+
+
+def cited(
+    key: str,
+    pack: Pack,
+    source: Cited,
+    rule: str,
+    code: str,
+    text: str,
+    effect: str,
+    matched: tuple[Match, ...] = (),
+) -> Reason:
+    """Make a reason that carries its citation."""
+    return Reason(
+        regime=key,
+        code=code,
+        effect=effect,
+        rule=f"{pack.name}#{rule}",
+        text=text,  # type: ignore[arg-type]
+        citation=source.citation,
+        evidence_tag=source.tag,
+        matched=matched,
+    )
+
+
+def explain(key: str, pack: Pack, finding: Finding) -> Reason:
+    """Say in words why an entry counts, or why it demands nothing."""
+    entry = finding.entry
+    name = f"{entry.code}: {entry.title}" if entry.code else entry.title
+    if finding.status in (Status.SUSPENDED, Status.NOT_YET, Status.NOT_LISTED, Status.REPEALED):
+        text = f"{name} ({finding.status.value.replace('_', ' ')} on this day)"
+        return cited(
+            key, pack, entry, entry.rule, finding.status.name, text, "against", finding.matched
+        )
+    if finding.verdict is Verdict.REVIEW:
+        code = entry.reason if entry.verdict is Verdict.REVIEW else "LIST_STALE"
+        text = (
+            f"{name}; {entry.missing}"
+            if entry.missing
+            else f"{name}; its status on this day is not known"
+        )
+        return cited(key, pack, entry, entry.rule, code, text, "missing", finding.matched)
+    return cited(key, pack, entry, entry.rule, entry.reason, name, "for", finding.matched)

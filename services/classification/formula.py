@@ -1,0 +1,115 @@
+"""Chemical formulas in any letter case: which token is a compound, and of what."""
+
+import re
+from functools import lru_cache
+
+import chemparse
+
+_ELEMENTS = (
+    "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se "
+    "Br Kr Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb "
+    "Dy Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Th U"
+).split()
+_CASE = {symbol.lower(): symbol for symbol in _ELEMENTS}
+_ANIONS = frozenset("O F Cl Br I S Se Te".split())
+_METALS = frozenset(
+    "Mg Al Si Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge Zr Nb Mo Ag Sn Ba Ca Sr Li Na K Bi Ta W In".split()
+)
+_LIGHT = {"B": (2, 4, 6, 12), "C": (2,), "N": (1,), "P": (1,), "H": (2, 3)}
+TOKEN = re.compile(
+    r"(?<![a-z0-9])(?=[a-z(\[]*[a-z]+[a-z.()·\[\]]*\d)[a-z(\[][a-z0-9.()·\[\]]{1,39}"
+)
+_PART = re.compile(r"([a-z]+)|(\d+(?:\.\d+)?)|([()\[\]·.])")
+
+
+@lru_cache(maxsize=4096)
+def elements(token: str, wanted: frozenset[str]) -> tuple[str, ...]:
+    """Read a folded token as a formula; give its elements when one is wanted and it makes sense.
+
+    `wanted` holds lower-case symbols. Case is gone, so every reading is tried (co is cobalt or
+    carbon and oxygen); a reading counts only with a plausible stoichiometry.
+    """
+    token = token.rstrip(".·([")
+    if not any(symbol in token for symbol in wanted):
+        return ()
+    for cased in _readings(token):
+        found = _amounts(cased)
+        if any(s.lower() in wanted for s in found) and _plausible(found, wanted, token):
+            return tuple(s.lower() for s in found)
+    return ()
+
+
+def _readings(token: str) -> list[str]:
+    """Give up to 64 spellings of the token with the case of real element symbols."""
+    partial = [""]
+    for letters, number, sign in _PART.findall(token):
+        if letters:
+            partial = [head + tail for head in partial for tail in _split(letters)][:64]
+        elif number:
+            partial = [head + number for head in partial]
+        elif sign in "()[]":
+            partial = [head + sign.replace("[", "(").replace("]", ")") for head in partial]
+        else:
+            break
+    return partial
+
+
+def _split(letters: str) -> list[str]:
+    """Give every way to read a run of letters as element symbols, two-letter ones first."""
+    if len(letters) > 16:
+        return []
+    ways: list[list[str]] = [[""]]
+    for end in range(1, len(letters) + 1):
+        found: list[str] = []
+        for size in (2, 1):
+            symbol = _CASE.get(letters[end - size : end]) if end >= size else None
+            if symbol:
+                found += [head + symbol for head in ways[end - size]]
+        ways.append(found[:32])
+    return ways[-1]
+
+
+def _amounts(cased: str) -> dict[str, int]:
+    """Count atoms in thousandths of a formula unit; an unreadable formula has none."""
+    try:
+        parsed = chemparse.parse_formula(cased)
+    except Exception:  # noqa: BLE001 - the parser states no error type; unreadable is an answer
+        return {}
+    return {symbol: round(amount * 1000) for symbol, amount in parsed.items() if symbol in _SET}
+
+
+_SET = frozenset(_ELEMENTS)
+
+
+def _plausible(found: dict[str, int], wanted: frozenset[str], token: str) -> bool:
+    """Tell a compound from a part number: at least two elements and amounts that can bond."""
+    others = [s for s in found if s.lower() not in wanted]
+    ours = sum(amount for s, amount in found.items() if s.lower() in wanted)
+    if not others:
+        return len(found) >= 2 and "." in token
+    if any(amount > 60_000 for s, amount in found.items() if s in _ANIONS):
+        return False
+    if "O" in found and len(others) >= 2:
+        return _oxygen_fits(found, ours)
+    if len(others) == 1:
+        return _binary(others[0], found[others[0]], ours)
+    return sum(s in _METALS for s in others) >= 1
+
+
+def _oxygen_fits(found: dict[str, int], ours: int) -> bool:
+    cations = sum(amount for s, amount in found.items() if s not in _ANIONS and s != "H")
+    return 0 < found["O"] <= 7 * max(cations, ours, 1) and found["O"] * 3 >= ours
+
+
+def _binary(other: str, amount: int, ours: int) -> bool:
+    if ours == 0 or amount == 0:
+        return False
+    if other in _LIGHT:
+        return any(amount == n * ours for n in _LIGHT[other])
+    if other == "O":
+        return ours <= amount <= 2 * ours
+    if other in ("F", "Cl", "Br", "I"):
+        return amount in (2 * ours, 3 * ours, 4 * ours)
+    if other in ("S", "Se", "Te"):
+        return ours <= amount <= 2 * ours
+    return other in _METALS

@@ -1,0 +1,203 @@
+"""The shared vocabulary: concepts with their terms in several languages, as data."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import ahocorasick
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.classification.source import load_model
+from services.classification.text import fold_term, is_cjk
+
+Kind = Literal[
+    "element",
+    "signal",
+    "substance",
+    "material",
+    "form",
+    "article",
+    "equipment",
+    "software",
+    "technology",
+    "context",
+    "other",
+]
+HEADS = frozenset(
+    ("substance", "material", "form", "article", "equipment", "software", "technology")
+)
+Terms = Mapping[str, tuple[str, ...]]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Concept(_Strict):
+    """Something a text can speak of. Its facts are what the rules of the packs ask for."""
+
+    kind: Kind
+    terms: Terms
+    facts: tuple[str, ...] = ()
+    cas: tuple[str, ...] = ()
+    authority: str = ""
+    not_in: Terms = Field(default_factory=dict)
+
+
+class Grade(_Strict):
+    """A trade grade, as a pattern over the folded text; some need another fact beside them."""
+
+    pattern: str
+    facts: tuple[str, ...]
+    needs: str = ""
+
+
+class Heading(_Strict):
+    """A customs code that says something by itself, or under which a clear needs more."""
+
+    prefix: str
+    facts: tuple[str, ...] = ()
+    watch: bool = False
+    title: str = ""
+    source: str = ""
+
+
+class SymbolContext(_Strict):
+    """The words beside an element's symbol that make it mean the element."""
+
+    after: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
+    ambiguous: tuple[str, ...] = ()
+    strict_after: tuple[str, ...] = ()
+    strict_before: tuple[str, ...] = ()
+
+
+class Markers(_Strict):
+    """Words that say what stands beside them is inside, intended, or absent."""
+
+    content: Terms = Field(default_factory=dict)
+    purpose: Terms = Field(default_factory=dict)
+    purpose_after: Terms = Field(default_factory=dict)
+    absence: Terms = Field(default_factory=dict)
+    absence_after: Terms = Field(default_factory=dict)
+    resume: Terms = Field(default_factory=dict)
+    free_guard: tuple[str, ...] = ()
+
+
+class LexiconFile(_Strict):
+    """One file of the lexicon."""
+
+    lexicon: str
+    symbols: Mapping[str, str] = Field(default_factory=dict)
+    symbol_context: SymbolContext = SymbolContext()
+    concepts: Mapping[str, Concept] = Field(default_factory=dict)
+    markers: Markers | None = None
+    vague: Terms = Field(default_factory=dict)
+    grades: tuple[Grade, ...] = ()
+    headings: tuple[Heading, ...] = ()
+
+
+def parse_lexicon(text: str, source: str) -> LexiconFile:
+    """Parse one lexicon file strictly."""
+    return load_model(text, source, LexiconFile)
+
+
+@dataclass(frozen=True, slots=True)
+class Sense:
+    """What a term can mean: a concept, or a marker."""
+
+    name: str
+    kind: str
+    facts: tuple[str, ...]
+    signal: bool
+    bound_left: bool
+    bound_right: bool
+
+
+_UNBOUND = frozenset(("de", "zh", "ja", "ru", "ko"))
+
+
+def _sense(name: str, kind: str, facts: tuple[str, ...], term: str, lang: str) -> Sense:
+    long_name = kind == "element" and len(term) > 5
+    free = (lang in _UNBOUND and (len(term) > 3 or not term.isascii())) or long_name
+    return Sense(
+        name=name,
+        kind=kind,
+        facts=facts,
+        signal="re" in facts or kind in ("element", "signal"),
+        bound_left=not free and term[0].isalnum() and not is_cjk(term[0]),
+        bound_right=not free and term[-1].isalnum() and not is_cjk(term[-1]),
+    )
+
+
+class Lexicon:
+    """All lexicon files together, compiled once into one automaton."""
+
+    def __init__(self, files: tuple[LexiconFile, ...]) -> None:
+        self.files = files
+        self.concepts: dict[str, Concept] = {}
+        self.cas: dict[str, str] = {}
+        self.symbols: dict[str, str] = {}
+        self.context = SymbolContext()
+        self.guard: tuple[str, ...] = ()
+        senses: dict[str, dict[tuple[str, str], Sense]] = {}
+        vague: set[str] = set()
+        for file in files:
+            self.symbols |= file.symbols
+            if file.symbol_context.after:
+                self.context = file.symbol_context
+            for name, concept in file.concepts.items():
+                self._add_concept(senses, name, concept)
+            if file.markers:
+                self._add_markers(senses, file.markers)
+            for terms in file.vague.values():
+                vague.update(fold_term(term) for term in terms)
+        self.vague_words = frozenset(word for word in vague if word.isascii())
+        self.vague_cjk = _longest_first(word for word in vague if not word.isascii())
+        self.grades = tuple(
+            (re.compile(rf"(?<![a-z0-9.])(?:{g.pattern})(?![a-z0-9])"), g)
+            for file in files
+            for g in file.grades
+        )
+        self.headings = tuple(h for file in files for h in file.headings)
+        self.automaton = ahocorasick.Automaton()
+        for term, found in senses.items():
+            self.automaton.add_word(term, (len(term), tuple(found.values())))
+        self.automaton.make_automaton()
+
+    def _add_concept(
+        self, senses: dict[str, dict[tuple[str, str], Sense]], name: str, concept: Concept
+    ) -> None:
+        if name in self.concepts:
+            raise ValueError(f"concept {name} is defined twice")
+        self.concepts[name] = concept
+        self.cas |= dict.fromkeys(concept.cas, name)
+        facts = concept.facts or (name,)
+        for lang, terms in concept.terms.items():
+            for raw in terms:
+                term = fold_term(raw)
+                senses.setdefault(term, {})[(name, concept.kind)] = _sense(
+                    name, concept.kind, facts, term, lang
+                )
+        for lang, terms in concept.not_in.items():
+            for raw in terms:
+                term = fold_term(raw)
+                senses.setdefault(term, {})[("", "none")] = _sense("", "none", (), term, lang)
+
+    def _add_markers(
+        self, senses: dict[str, dict[tuple[str, str], Sense]], markers: Markers
+    ) -> None:
+        self.guard = tuple(fold_term(word) for word in markers.free_guard)
+        for role in ("content", "purpose", "purpose_after", "absence", "absence_after", "resume"):
+            for lang, terms in getattr(markers, role).items():
+                for raw in terms:
+                    term = fold_term(raw)
+                    senses.setdefault(term, {})[(role, "marker")] = _sense(
+                        role, "marker", (), term, lang
+                    )
+
+
+def _longest_first(words: object) -> re.Pattern[str]:
+    items = sorted(words, key=lambda w: (-len(w), w))  # type: ignore[call-overload]
+    return re.compile("|".join(re.escape(word) for word in items) or r"(?!)")
