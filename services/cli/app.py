@@ -13,8 +13,14 @@ EXIT_UNUSABLE = 3
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_enable=False,
     help="The gate between an order book and the loading dock: classify, check, release or hold.",
 )
+
+
+@app.callback()
+def _group() -> None:
+    """Keep `run` a command of its own, however few commands there are."""
 
 
 @app.command()
@@ -27,7 +33,7 @@ def run(
 
     wiring = _wiring(service)
     started = runtime(service, wiring.TOPICS, settings())
-    host(service, wiring.pumps(started), settings())
+    host(service, lambda: wiring.pumps(started), settings())
 
 
 def _wiring(service: str) -> Any:

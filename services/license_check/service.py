@@ -7,7 +7,7 @@ from schemas.base import Model
 from schemas.checks import OrderClassified
 from schemas.envelope import Output, Recorded, output_id
 from schemas.topics import CHECKS, CLASSIFIED, LICENSES
-from services.license_check import ledger
+from services.license_check import ledger, register
 from services.license_check.book import LICENSE, License, Reservation
 from services.license_check.determine import Book, Rules, book_of, determine
 from services.runtime.app import Runtime
@@ -30,7 +30,7 @@ def decode(field: str, value: bytes) -> Model:
 
 def due(entity: Model) -> list[tuple[str, datetime]]:
     """List the deadlines of a license."""
-    return ledger.deadlines(entity) if isinstance(entity, License) else []
+    return register.deadlines(entity) if isinstance(entity, License) else []
 
 
 def pumps(runtime: Runtime) -> list[Pump]:

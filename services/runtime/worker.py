@@ -10,9 +10,10 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import faust
 import structlog
@@ -22,7 +23,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from services.runtime import metrics
 from services.runtime.codec import Read, Send
-from services.runtime.errors import Fatal, Unavailable
+from services.runtime.errors import Fatal, Unavailable, Unusable
 from services.runtime.pump import Pump
 from services.runtime.settings import Settings
 
@@ -31,6 +32,7 @@ ANSWER_WITHIN_S: Final = 30.0
 """A batch that its agent has not judged by then ends the process."""
 STUCK_AFTER_S: Final = 90.0
 """No cycle for so long, while waiting for nothing: the watchdog ends the process."""
+EXIT_UNUSABLE: Final = 3
 EXIT_FATAL: Final = 70
 EXIT_STUCK: Final = 71
 
@@ -55,11 +57,32 @@ class _App(faust.App):  # type: ignore[misc]
     BootStrategy = _WithoutKafka
 
 
-def host(name: str, pumps: list[Pump], settings: Settings) -> None:
-    """Run stages until stopped. Returns on SIGTERM; ends the process on anything Fatal."""
+def host(name: str, build: Callable[[], list[Pump]], settings: Settings) -> NoReturn:
+    """Run stages until stopped by SIGTERM (exit 0); end the process on anything Fatal.
+
+    It always leaves by `os._exit`: librdkafka's threads must not outlive a failed start.
+    """
+    try:
+        _host(name, build(), settings)
+    except SystemExit as end:
+        _leave(int(end.code or 0))
+    except Exception as error:  # noqa: BLE001 - a failed start is Fatal, whatever it is
+        log.error("cannot start", service=name, error=f"{type(error).__name__}: {error}",
+                  exc_info=not isinstance(error, Fatal | Unavailable))  # fmt: skip
+        _leave(EXIT_UNUSABLE if isinstance(error, Unusable | Unavailable) else EXIT_FATAL)
+    _leave(0)
+
+
+def _leave(code: int) -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _host(name: str, pumps: list[Pump], settings: Settings) -> None:
     app = _App(
         f"exportgate-{name}",
-        broker="memory://",
+        broker="kafka://127.0.0.1:9",
         web_host=settings.http_host,
         web_bind=settings.http_host,
         web_port=settings.http_port,
@@ -125,8 +148,7 @@ def _die(pump: Pump, error: BaseException) -> None:
     """End the process: a supervisor starts it again, and state comes back from Redis or the log."""
     log.error("fatal", stage=pump.stage.name, error=f"{type(error).__name__}: {error}",
               exc_info=not isinstance(error, Fatal | Unavailable))  # fmt: skip
-    sys.stderr.flush()
-    os._exit(EXIT_FATAL)
+    _leave(EXIT_FATAL)
 
 
 def _watchdog(pumps: list[Pump]) -> None:
@@ -137,8 +159,7 @@ def _watchdog(pumps: list[Pump]) -> None:
             silent = time.monotonic() - pump.beat
             if silent > STUCK_AFTER_S and not pump.waiting_for and not pump.sink.is_waiting:
                 log.error("no progress", stage=pump.stage.name, seconds=round(silent))
-                sys.stderr.flush()
-                os._exit(EXIT_STUCK)
+                _leave(EXIT_STUCK)
 
 
 def _pages(app: Any, pumps: list[Pump]) -> None:
