@@ -207,8 +207,13 @@ class Turn:
             closed_at=self.now,
         )
 
-    def breach(self, kind: Any, shipment_id: str, lines: tuple[str, ...],
-               licenses: tuple[Overdraft, ...] = ()) -> None:  # fmt: skip
+    def breach(
+        self,
+        kind: Any,
+        shipment_id: str,
+        lines: tuple[str, ...],
+        licenses: tuple[Overdraft, ...] = (),
+    ) -> None:
         """Write that goods left which were not released."""
         event = BreachRaised(
             order_source=self.state.order_source,

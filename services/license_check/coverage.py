@@ -110,11 +110,11 @@ def _holder(terms: LicenseTerms, facts: Facts) -> Refusal | None:
 
 def _code_covers(allowed: str, code: str) -> bool:
     """A paragraph stands under its parent code: 1C905 covers 1C905.b."""
-    return allowed == ANY or code == allowed or code.startswith(allowed + ".")
+    return allowed in (ANY, code) or code.startswith(allowed + ".")
 
 
 def _item(terms: LicenseTerms, facts: Facts) -> Refusal | None:
-    """Every list that names something must name the item; a license that names nothing covers none."""
+    """Every list that names something must name the item; naming nothing covers nothing."""
     item = facts.item
     category = () if item.category is None else (str(item.category),)
     lists = (

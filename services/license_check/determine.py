@@ -160,9 +160,9 @@ def _assess(  # noqa: PLR0913 - one line under one regime needs all of these
 
 def _finding(findings: Sequence[Finding], line_id: str, regime: str) -> Finding | None:
     for finding in reversed(findings):
-        if finding.action == "classify" and finding.line_id in (None, line_id):
-            if finding.regime in (None, regime):
-                return finding
+        of_line = finding.line_id in (None, line_id) and finding.regime in (None, regime)
+        if finding.action == "classify" and of_line:
+            return finding
     return None
 
 

@@ -88,7 +88,7 @@ def changed(
 ) -> Effect:
     event = record.event
     change = Change(
-        state=_CHANGES[type(event)],  # type: ignore[arg-type]
+        state=_CHANGES[type(event)],
         effective_at=event.effective_at,
         amendment=event.amendment,
         applied=event.effective_at <= partition.log_time,

@@ -68,7 +68,7 @@ class BookReader(Generic[E]):
             part.entities[name] = self._decode(name.decode(), value)
             self.generation += 1
         part.space, part.offset = meta["space"], meta["offset"]
-        return f"{part.sum:064x}" == meta["roots_sum"]
+        return bool(f"{part.sum:064x}" == meta["roots_sum"])
 
     def entities(self) -> list[E]:
         """List every entity of the book."""

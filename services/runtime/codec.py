@@ -2,9 +2,8 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from confluent_kafka import Message
 
@@ -23,8 +22,7 @@ _ORDER_KEY: Final = re.compile(r"^(?P<source>.{1,128})/(?P<order>[A-Za-z0-9._-]{
 _REASON_MAX: Final = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Raw:
+class Raw(NamedTuple):
     """A record as it came, kept so that a dead letter equals it byte for byte."""
 
     topic: str
@@ -36,8 +34,7 @@ class Raw:
     timestamp_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(NamedTuple):
     """A record read: the event, or Unreadable in its place."""
 
     raw: Raw
@@ -51,8 +48,7 @@ class Read:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(NamedTuple):
     """A record to be written."""
 
     topic: str
@@ -71,9 +67,9 @@ def raw_of(message: Message) -> Raw:
         topic=message.topic() or "",
         partition=message.partition() or 0,
         offset=message.offset() or 0,
-        key=message.key(),  # type: ignore[arg-type]
-        value=message.value(),  # type: ignore[arg-type]
-        headers=tuple(message.headers() or ()),  # type: ignore[arg-type]
+        key=message.key(),
+        value=message.value(),
+        headers=tuple(message.headers() or ()),
         timestamp_ms=timestamp,
     )
 

@@ -14,6 +14,7 @@ from services.runtime import metrics
 from services.runtime.codec import Raw, Read, Send
 from services.runtime.crash import crash_point
 from services.runtime.errors import Conflict, Unavailable
+from services.runtime.garbage import collect_young
 from services.runtime.remember import Remembered
 from services.runtime.sink import Sink
 from services.runtime.source import Source
@@ -40,6 +41,7 @@ class Pump:
         )  # fmt: skip
         self._remembered = remembered
         self._backlog: list[Raw] = []
+        self._began: dict[int, int] = {}
         self._polled_at = 0.0
         self._lag_at = 0.0
         self._valve_at = 0.0
@@ -65,17 +67,26 @@ class Pump:
         self._polled_at = time.monotonic()
         self._retry(self.stage.prepare)
         raws, self._backlog = self._backlog, []
+        self._began = {raw.partition: raw.offset for raw in reversed(raws)}
         return self.stage.read(raws)
 
     def finish(self, sends: list[Send]) -> None:
         """Write what a batch led to, unless somebody else may own its partitions by now."""
-        if self.source.is_zombie and sends:
-            log.warning("discarding output: the last poll is too long ago", stage=self.stage.name)
+        if self.source.is_zombie and sends and not self._is_still_owner():
+            log.warning("discarding output: partitions may be another's", stage=self.stage.name)
             self._reload()
             return
         self._write(sends)
         crash_point(f"{self.stage.name}:acknowledged")
         metrics.BATCH_SECONDS.labels(self.stage.name).observe(time.monotonic() - self._polled_at)
+
+    def _is_still_owner(self) -> bool:
+        """Ask the broker, by a commit of where this batch began: it refuses a former member."""
+        try:
+            self.source.commit(self._began, wait=True)
+        except Unavailable:
+            return False
+        return True
 
     def _write(self, sends: list[Send]) -> None:
         outgoing = self.stage.outgoing(sends)
@@ -141,6 +152,7 @@ class Pump:
     def _watch(self) -> None:
         """Keep the gauges, the valve and stopped partitions."""
         now = time.monotonic()
+        collect_young()
         metrics.LAST_PROGRESS.labels(self.stage.name).set_to_current_time()
         metrics.PARTITIONS.labels(self.stage.name).set(len(self.source.assigned))
         if now - self._lag_at > LAG_EVERY_S:

@@ -178,9 +178,9 @@ class Remembered:
             roots = {name: memory.offset for name in chunk if is_root(name)}
 
             def put(chunk: dict[bytes, bytes] = chunk, roots: dict[bytes, int] = roots) -> None:
-                self._redis.hset(space, mapping=chunk)  # type: ignore[arg-type]
+                self._redis.hset(space, mapping=chunk)
                 if roots:
-                    self._redis.zadd(index, roots)  # type: ignore[arg-type]
+                    self._redis.zadd(index, roots)
 
             self._call(put)
 

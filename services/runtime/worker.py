@@ -6,6 +6,7 @@ and the web server with /livez, /readyz and /metrics.
 """
 
 import asyncio
+import gc
 import os
 import sys
 import threading
@@ -62,6 +63,7 @@ def host(name: str, build: Callable[[], list[Pump]], settings: Settings) -> NoRe
 
     It always leaves by `os._exit`: librdkafka's threads must not outlive a failed start.
     """
+    gc.disable()  # see services.runtime.garbage
     try:
         _host(name, build(), settings)
     except SystemExit as end:
