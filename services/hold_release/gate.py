@@ -27,13 +27,12 @@ from schemas.envelope import Recorded
 from schemas.fold import Partition, Step
 from schemas.orders import OrderCancelled, OrderReturned, OrderShipped
 from services.hold_release import cancel, officers, reserve, ship
+from services.hold_release.progress import progress, reason, silent_reason
 from services.hold_release.settlement import needs as needs_of
-from services.hold_release.settlement import open_reasons, valid_until
 from services.hold_release.state import ORDER, OrderState
 from services.hold_release.turn import Turn
 
 AHEAD_MAX: Final = timedelta(minutes=10)
-SHIP_AFTER_RELEASE: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,66 +62,6 @@ def _unknown(key: str) -> OrderState:
     return OrderState(order_source=source, order_id=order_id)
 
 
-def progress(turn: Turn) -> None:
-    """Bring an order as far as it can go: held with reasons, asking for licenses, or released."""
-    state = turn.state
-    if state.terminal:
-        return
-    if state.assessed is not None and state.cancelled_revision >= state.revision:
-        cancel.close(turn, not_shipped=False)
-        return
-    reasons = open_reasons(state)
-    if any(reason.code is HoldReason.EMBARGO for reason in reasons):
-        reserve.let_go_all(turn, "embargo")
-        turn.end("REJECTED", reasons=tuple(reasons))
-        return
-    if reasons:
-        turn.hold(reasons)
-        reserve.let_go_all(turn, "the order is held")
-        return
-    if state.assessed is not None:
-        _reserve_and_release(turn)
-
-
-def _reserve_and_release(turn: Turn) -> None:
-    needs = list(needs_of(turn.state))
-    reached = reserve.pursue(turn, needs)
-    if reached == "failed":
-        turn.hold(reserve.refusals(turn.state, needs) or [_silent("no license answered")])
-        reserve.let_go_all(turn, "another line was refused")
-        return
-    if reached == "waiting":
-        if turn.state.phase == "released":
-            turn.hold([_reason(HoldReason.AMENDED, "a license is needed that is not reserved")])
-        elif turn.state.phase != "held":
-            turn.update(phase="reserving")
-        return
-    _release(turn)
-
-
-def _release(turn: Turn) -> None:
-    until = valid_until(turn.state, turn.clock, SHIP_AFTER_RELEASE)
-    standing = turn.state.release if turn.state.phase == "released" else None
-    if standing is not None and standing.valid_until <= until and not turn.state.stale:
-        turn.update(recheck_by=None, answer_by=None)
-        return
-    if until <= turn.clock:
-        turn.hold([_reason(HoldReason.RELEASE_EXPIRED, f"a release would end {until}")])
-        reserve.let_go_all(turn, "nothing may be released")
-        return
-    if standing is not None:
-        turn.hold([_reason(HoldReason.RELEASE_EXPIRED, f"the release now ends {until}")])
-    turn.release(until)
-
-
-def _reason(code: HoldReason, text: str) -> DecisionReason:
-    return DecisionReason(code=code, text=text)
-
-
-def _silent(text: str) -> DecisionReason:
-    return _reason(HoldReason.LEDGER_SILENT, text)
-
-
 T = TypeVar("T")
 
 
@@ -150,7 +89,7 @@ def _assessed(turn: Turn, gate: Gate) -> None:
     faults = _arrival_faults(state, event, turn, gate)
     newer = event.revision > state.revision
     if newer and state.phase == "released":
-        turn.hold([_reason(HoldReason.AMENDED, f"revision {event.revision} replaces the order")])
+        turn.hold([reason(HoldReason.AMENDED, f"revision {event.revision} replaces the order")])
     # Unreadable records stay in the way: one of them may have been a cancellation.
     kept = [
         fault for fault in state.faults if not newer or fault.code is HoldReason.EVENT_UNREADABLE
@@ -189,7 +128,7 @@ def _not_higher(turn: Turn, event: OrderAssessed) -> None:
 
 
 def _conflict(turn: Turn, text: str) -> None:
-    fault = _reason(HoldReason.EVENT_CONFLICT, text)
+    fault = reason(HoldReason.EVENT_CONFLICT, text)
     turn.update(faults=_distinct([*turn.state.faults, fault]))
     progress(turn)
 
@@ -200,12 +139,12 @@ def _arrival_faults(
     faults = []
     if state.assessed is not None and event.revision > state.revision + 1:
         text = f"revision {event.revision} follows {state.revision}: one is missing"
-        faults.append(_reason(HoldReason.EVENT_CONFLICT, text))
+        faults.append(reason(HoldReason.EVENT_CONFLICT, text))
     if gate.time_basis == "log":
         ahead = event.as_of > turn.now + AHEAD_MAX
         if ahead or event.as_of < turn.now - gate.max_event_age:
             text = f"the event says {event.as_of.isoformat()}, the log {turn.now.isoformat()}"
-            faults.append(_reason(HoldReason.TIME_IMPLAUSIBLE, text))
+            faults.append(reason(HoldReason.TIME_IMPLAUSIBLE, text))
     return faults
 
 
@@ -215,7 +154,7 @@ def _unreadable(turn: Turn, gate: Gate) -> None:
     if turn.state.terminal:
         return
     text = f"{event.topic}/{event.partition}/{event.offset}: {event.reason}"
-    fault = _reason(HoldReason.EVENT_UNREADABLE, text[:500])
+    fault = reason(HoldReason.EVENT_UNREADABLE, text[:500])
     turn.update(faults=_distinct([*turn.state.faults, fault]))
     progress(turn)
 
@@ -287,12 +226,7 @@ def _withdrawn(turn: Turn, gate: Gate) -> None:
 
 
 def _withdraw_release(turn: Turn, reason: str, text: str, line_id: str) -> None:
-    stale = turn.state.release if turn.state.stale else None
     turn.hold([DecisionReason(line_id=line_id, code=HoldReason(reason), text=text)])
-    if stale is not None:
-        # It was never sent; its place in the chain is filled, and a lower seq changes nothing.
-        turn.send_again(stale)
-        turn.update(stale=False)
 
 
 def _posted(turn: Turn, gate: Gate) -> None:
@@ -352,7 +286,7 @@ def _deadline(turn: Turn, gate: Gate) -> None:
 
 
 def _answer_due(turn: Turn) -> None:
-    silent = [_silent("the ledger has not answered; asked again")]
+    silent = [silent_reason("the ledger has not answered; asked again")]
     if turn.state.phase == "released":
         _withdraw_release(turn, HoldReason.LEDGER_SILENT, silent[0].text, "-")
     else:
@@ -361,13 +295,13 @@ def _answer_due(turn: Turn) -> None:
 
 
 def _release_due(turn: Turn) -> None:
-    turn.hold([_reason(HoldReason.RELEASE_EXPIRED, "valid_until has passed")])
+    turn.hold([reason(HoldReason.RELEASE_EXPIRED, "valid_until has passed")])
     officers.ask_for_recheck(turn, "release_expired", turn.record.id)
 
 
 def _recheck_due(turn: Turn) -> None:
     turn.update(recheck_by=None)
-    turn.hold([_reason(HoldReason.LIST_STALE, "not determined again in time")])
+    turn.hold([reason(HoldReason.LIST_STALE, "not determined again in time")])
 
 
 def _recall_due(turn: Turn) -> None:

@@ -137,6 +137,7 @@ class Turn:
             votes=(),
             held_revision=state.revision,
         )
+        self._send_superseded()
 
     def _held_revision(self) -> bool:
         return self.state.held_revision == self.state.revision
@@ -178,6 +179,15 @@ class Turn:
             ),
         )
 
+    def _send_superseded(self) -> None:
+        """A release held back as stale was never sent; now its place in the chain is filled.
+
+        A higher seq stands already, so it changes nothing.
+        """
+        if self.state.stale and self.state.release is not None:
+            self.send_again(self.state.release)
+            self.update(stale=False)
+
     def send_again(self, released: Release) -> None:
         """Write a release that was held back as stale: the same bytes, the same place."""
         event = OrderReleased.model_validate_json(released.value)
@@ -206,6 +216,7 @@ class Turn:
             recheck_by=None,
             closed_at=self.now,
         )
+        self._send_superseded()
 
     def breach(
         self,

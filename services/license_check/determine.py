@@ -121,7 +121,7 @@ def _assess_line(
     return AssessedLine(line_id=classified.line_id, regimes=regimes)
 
 
-def _assess(  # noqa: PLR0913 - one line under one regime needs all of these
+def _assess(
     regime: str,
     verdict: RegimeVerdict,
     classified: ClassifiedLine,

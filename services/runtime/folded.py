@@ -59,7 +59,7 @@ class Folding:
 class Folded(Stage):
     """Folds one topic."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its parts, each by name
         self,
         *,
         name: str,

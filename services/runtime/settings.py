@@ -19,7 +19,7 @@ class Settings(BaseSettings):
     )
     broker_kind: Literal["kafka", "embedded"] = Field(
         "kafka",
-        description="embedded: librdkafka's mock cluster, which cannot be asked its settings",
+        description="embedded: librdkafka's mock cluster, which answers no questions",
     )
     time_basis: Literal["log", "event"] = Field(
         "log", description="event: demo, tests and back-filling only; written into every decision"
@@ -28,7 +28,7 @@ class Settings(BaseSettings):
         timedelta(hours=72), description="an older order event is held (TIME_IMPLAUSIBLE)"
     )
     require_screening: bool = Field(
-        True, description="a party without a clear screening holds (PARTY_UNSCREENED)"
+        default=True, description="a party without a clear screening holds (PARTY_UNSCREENED)"
     )
     cn: Literal["reported", "gazetted", "both"] = Field(
         "reported", description="which reading of the Chinese lists; who ships from China: both"

@@ -17,7 +17,7 @@ class Sink:
     """An idempotent producer whose `send` returns when everything is acknowledged."""
 
     def __init__(self, bootstrap: str, client: str) -> None:
-        """Connect. There is no message timeout: what was accepted is sent, however long it takes."""
+        """Connect. Without a message timeout: what was accepted is sent, however long it takes."""
         self._failed: KafkaError | None = None
         self.is_waiting = False
         """Whether records wait for the broker: that is no lack of progress of ours."""

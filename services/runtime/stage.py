@@ -64,7 +64,7 @@ class Stage(ABC):
         """Offsets to read again, by partition, once the valve is open."""
         self._settled_at = 0.0
 
-    def prepare(self) -> None:
+    def prepare(self) -> None:  # noqa: B027 - most stages need nothing
         """Read what the judgement needs, before a batch. May raise Unavailable."""
 
     def read(self, raws: list[Raw]) -> list[Read]:
@@ -120,7 +120,7 @@ class Stage(ABC):
         self._settled_at = now
         return True
 
-    def remember(self) -> None:
+    def remember(self) -> None:  # noqa: B027 - a sensor remembers nothing
         """Remember what was acknowledged. May raise Unavailable or Conflict."""
 
     def outgoing(self, sends: list[Send]) -> list[Send]:

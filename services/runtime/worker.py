@@ -68,7 +68,7 @@ def host(name: str, build: Callable[[], list[Pump]], settings: Settings) -> NoRe
         _host(name, build(), settings)
     except SystemExit as end:
         _leave(int(end.code or 0))
-    except Exception as error:  # noqa: BLE001 - a failed start is Fatal, whatever it is
+    except Exception as error:
         log.error("cannot start", service=name, error=f"{type(error).__name__}: {error}",
                   exc_info=not isinstance(error, Fatal | Unavailable))  # fmt: skip
         _leave(EXIT_UNUSABLE if isinstance(error, Unusable | Unavailable) else EXIT_FATAL)

@@ -1,0 +1,74 @@
+"""How far an order can go now: held with reasons, asking for licenses, or released."""
+
+from datetime import timedelta
+from typing import Final
+
+from schemas.decisions import DecisionReason, HoldReason
+from services.hold_release import cancel, reserve
+from services.hold_release.settlement import needs as needs_of
+from services.hold_release.settlement import open_reasons, valid_until
+from services.hold_release.turn import Turn
+
+SHIP_AFTER_RELEASE: Final = timedelta(days=30)
+
+
+def progress(turn: Turn) -> None:
+    """Bring an order as far as it can go: held with reasons, asking for licenses, or released."""
+    state = turn.state
+    if state.terminal:
+        return
+    if state.assessed is not None and state.cancelled_revision >= state.revision:
+        cancel.close(turn, not_shipped=False)
+        return
+    reasons = open_reasons(state)
+    if any(found.code is HoldReason.EMBARGO for found in reasons):
+        reserve.let_go_all(turn, "embargo")
+        turn.end("REJECTED", reasons=tuple(reasons))
+        return
+    if reasons:
+        turn.hold(reasons)
+        reserve.let_go_all(turn, "the order is held")
+        return
+    if state.assessed is not None:
+        _reserve_and_release(turn)
+
+
+def _reserve_and_release(turn: Turn) -> None:
+    needs = list(needs_of(turn.state))
+    reached = reserve.pursue(turn, needs)
+    if reached == "failed":
+        turn.hold(reserve.refusals(turn.state, needs) or [silent_reason("no license answered")])
+        reserve.let_go_all(turn, "another line was refused")
+        return
+    if reached == "waiting":
+        if turn.state.phase == "released":
+            turn.hold([reason(HoldReason.AMENDED, "a license is needed that is not reserved")])
+        elif turn.state.phase != "held":
+            turn.update(phase="reserving")
+        return
+    _release(turn)
+
+
+def _release(turn: Turn) -> None:
+    until = valid_until(turn.state, turn.clock, SHIP_AFTER_RELEASE)
+    standing = turn.state.release if turn.state.phase == "released" else None
+    if standing is not None and standing.valid_until <= until and not turn.state.stale:
+        turn.update(recheck_by=None, answer_by=None)
+        return
+    if until <= turn.clock:
+        turn.hold([reason(HoldReason.RELEASE_EXPIRED, f"a release would end {until}")])
+        reserve.let_go_all(turn, "nothing may be released")
+        return
+    if standing is not None:
+        turn.hold([reason(HoldReason.RELEASE_EXPIRED, f"the release now ends {until}")])
+    turn.release(until)
+
+
+def reason(code: HoldReason, text: str) -> DecisionReason:
+    """Make a reason that concerns the whole order."""
+    return DecisionReason(code=code, text=text)
+
+
+def silent_reason(text: str) -> DecisionReason:
+    """Say that the ledger did not answer."""
+    return reason(HoldReason.LEDGER_SILENT, text)
