@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from schemas.checks import RequestedItem, RequestedParty, ReservationRequested
@@ -93,7 +94,13 @@ def nearness(reason: HoldReason) -> int:
 
 def same_name(left: str, right: str) -> bool:
     """Compare names as a license prints them: letter case and spacing do not matter."""
-    return " ".join(left.split()).casefold() == " ".join(right.split()).casefold()
+    return left == right or folded_name(left) == folded_name(right)
+
+
+@lru_cache(maxsize=16_384)
+def folded_name(name: str) -> str:
+    """Reduce a name to what is compared."""
+    return " ".join(name.split()).casefold()
 
 
 def _named(name: str, allowed: Iterable[str]) -> bool:

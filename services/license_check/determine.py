@@ -23,11 +23,11 @@ from schemas.checks import (
 )
 from schemas.classification import ClassifiedLine, Reason, RegimeVerdict, Status, Verdict
 from schemas.decisions import HoldReason
-from schemas.licenses import LicenseTerms
+from schemas.licenses import ANY, LicenseTerms
 from schemas.orders import Finding, Order, OrderLine
 from schemas.regimes import ZONES, day_in
 from services.license_check.book import License
-from services.license_check.coverage import Draw, Facts, Refusal, coverage, nearness
+from services.license_check.coverage import Draw, Facts, Refusal, coverage, folded_name, nearness
 
 ENGINE: Final = "determine/1"
 CANDIDATES_MAX: Final = 16
@@ -45,19 +45,26 @@ _HOLDS: Final = frozenset(reason.value for reason in HoldReason)
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """The licenses as last read, by regime, and the offset of each `licenses` partition."""
+    """The licenses as last read, by regime and holder, and how far each partition was read."""
 
-    licenses: Mapping[str, tuple[License, ...]]
+    licenses: Mapping[tuple[str, str], tuple[License, ...]]
     offsets: Mapping[str, int]
 
 
 def book_of(licenses: Sequence[License], offsets: Mapping[str, int]) -> Book:
-    """Sort licenses by regime, and within it by what expires first."""
-    by_regime: dict[str, list[License]] = {}
+    """Sort licenses by regime and holder; other exporters' licenses are no near miss."""
+    sorted_: dict[tuple[str, str], list[License]] = {}
     for license_ in licenses:
         if license_.terms is not None:
-            by_regime.setdefault(license_.terms.regime, []).append(license_)
-    return Book({regime: tuple(found) for regime, found in by_regime.items()}, dict(offsets))
+            place = (license_.terms.regime, folded_name(license_.terms.holder))
+            sorted_.setdefault(place, []).append(license_)
+    return Book({place: tuple(found) for place, found in sorted_.items()}, dict(offsets))
+
+
+def held_by(book: Book, regime: str, holder: str) -> tuple[License, ...]:
+    """List the licenses of a regime that an exporter holds, or that anybody may use."""
+    own = book.licenses.get((regime, folded_name(holder)), ())
+    return (*own, *book.licenses.get((regime, ANY), ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +147,7 @@ def _assess(
         own = classified.regimes.get(licensed_by, verdict)
         item = _item(own, verdict, line)
         facts = _facts(licensed_by, item, whole, line, now, verdict.decision)
-        found, missed = _candidates(facts, line, book.licenses.get(licensed_by, ()), now)
+        found, missed = _candidates(facts, line, held_by(book, licensed_by, facts.holder), now)
         candidates += found
         unfit += missed
     routed = verdict.decision is Verdict.OVERLAP_EXCLUDED and bool(candidates)

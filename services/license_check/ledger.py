@@ -54,7 +54,7 @@ def fold(aggregate: Aggregate, record: Recorded[Any], partition: Partition) -> S
     changes, outputs = handler(license_, aggregate, record, partition)
     for entity in changes.values():
         if isinstance(entity, License):
-            _assert_conserved(entity, {**aggregate, **changes})
+            _assert_conserved(entity, alone=len(aggregate) + len(changes) <= 1)
     return Step(partition, changes, tuple(outputs))
 
 
@@ -63,12 +63,11 @@ def _reservation(aggregate: Aggregate, reservation_id: str) -> Reservation | Non
     return found if isinstance(found, Reservation) else None
 
 
-def _assert_conserved(license_: License, aggregate: Mapping[str, Model | None]) -> None:
+def _assert_conserved(license_: License, *, alone: bool) -> None:
     """Reserved never falls below zero; a license without reservations has nothing reserved."""
     assert license_.reserved_quantity >= ZERO, "reserved quantity below zero"
     assert license_.reserved_value >= ZERO, "reserved value below zero"
-    if len(aggregate) == 1:
-        assert license_.reserved_quantity == ZERO, "reserved without a reservation"
+    assert license_.reserved_quantity == ZERO or not alone, "reserved without a reservation"
 
 
 # Reservations

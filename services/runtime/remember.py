@@ -178,7 +178,7 @@ class Remembered:
             roots = {name: memory.offset for name in chunk if is_root(name)}
 
             def put(chunk: dict[bytes, bytes] = chunk, roots: dict[bytes, int] = roots) -> None:
-                self._redis.hset(space, mapping={**chunk})
+                self._redis.hset(space, mapping=dict[Any, Any](chunk))
                 if roots:
                     self._redis.zadd(index, roots)
 
