@@ -1,8 +1,10 @@
 """Classify a whole order: every line under every regime, with what officers found."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from schemas.base import canonical
 from schemas.checks import OrderClassified
@@ -14,18 +16,93 @@ from schemas.classification import (
     Verdict,
 )
 from schemas.orders import Finding, Order, OrderLine, RecheckRequested
-from services.classification.classify import ENGINE, classify, verdict_for_code
+from schemas.regimes import ZONES
+from services.classification.classify import ENGINE, Classified, classify, verdict_for_code
 from services.classification.item import Item, Party
 from services.classification.policy import PackSet
 
+SEEN_MAX: Final = 20_000
+"""Lines remembered; the oldest is forgotten first."""
 NONE: Final = "none"
 """What an officer writes where a regime lists no such item."""
 
 
+@dataclass(frozen=True, slots=True)
+class Classifier:
+    """Classifies lines under a set of packs, and knows again what it has just seen.
+
+    Classification is a pure function of the line and the days, so what is remembered changes no
+    byte; most lines of an order stream are products that came before.
+    """
+
+    packs: PackSet
+    _seen: dict[Any, Classified] = field(default_factory=dict, repr=False)
+
+    def line(self, item: Item, days: tuple[date | datetime, ...]) -> Classified:
+        """Classify one line for its own day and others; the graver day counts."""
+        key = (_what_counts(item), _regime_days((item.as_of, *days)))
+        found = self._seen.get(key)
+        if found is None:
+            found = classify(item, self.packs, _distinct_days(item, days))
+            if len(self._seen) >= SEEN_MAX:
+                self._seen.pop(next(iter(self._seen)))
+            self._seen[key] = found
+        return found
+
+
+def _what_counts(item: Item) -> tuple[Any, ...]:
+    """Everything classification reads of a line, but the time."""
+    return (
+        item.description,
+        item.hs_code,
+        item.unit,
+        item.exporter_country,
+        item.destination,
+        item.origin,
+        item.ship_from,
+        item.end_use,
+        item.cas,
+        item.language,
+        item.parties,
+        tuple(sorted(item.declared.items())),
+        item.composition,
+        item.mode,
+        item.purpose,
+        item.incoterm,
+        item.sku,
+    )
+
+
+def _regime_days(moments: tuple[date | datetime, ...]) -> frozenset[tuple[date, ...]]:
+    """The day of each moment in each regime's zone."""
+    return frozenset(tuple(_day(moment, zone) for zone in ZONES.values()) for moment in moments)
+
+
+def _day(moment: date | datetime, zone: ZoneInfo) -> date:
+    return moment.astimezone(zone).date() if isinstance(moment, datetime) else moment
+
+
+def _distinct_days(item: Item, days: tuple[date | datetime, ...]) -> tuple[date | datetime, ...]:
+    """Leave out moments that fall on the same days in every zone: they answer alike."""
+    seen, kept = {_regime_days((item.as_of,))}, []
+    for moment in days:
+        own = _regime_days((moment,))
+        if own not in seen:
+            seen.add(own)
+            kept.append(moment)
+    return tuple(kept)
+
+
 def classify_order(
-    order: Order, *, as_of: datetime, own_day: datetime | None, digest: str, packs: PackSet
+    order: Order,
+    *,
+    as_of: datetime,
+    own_day: datetime | None,
+    digest: str,
+    classifier: Classifier,
 ) -> OrderClassified:
     """Classify an order for `as_of`, the record's own day (None: event basis) and its ship date."""
+    packs = classifier.packs
     recheck = order if isinstance(order, RecheckRequested) else None
     findings = recheck.findings if recheck else ()
     days: list[date | datetime] = [own_day] if own_day is not None else []
@@ -33,7 +110,7 @@ def classify_order(
         days.append(order.requested_ship_date)
     parties = _parties(order)
     lines = tuple(
-        _line(item_of(order, line, as_of, parties), line.line_id, findings, packs, tuple(days))
+        _line(item_of(order, line, as_of, parties), line.line_id, findings, classifier, tuple(days))
         for line in order.lines
     )
     return OrderClassified(
@@ -106,17 +183,17 @@ def _line(
     item: Item,
     line_id: str,
     findings: Sequence[Finding],
-    packs: PackSet,
+    classifier: Classifier,
     days: tuple[date | datetime, ...],
 ) -> ClassifiedLine:
-    found = classify(item, packs, days)
+    found = classifier.line(item, days)
     regimes, reasons = dict(found.regimes), list(found.reasons)
     for finding in findings:
         if finding.action != "classify" or finding.line_id not in (None, line_id):
             continue
         for regime, verdict in found.regimes.items():
             if finding.regime in (None, regime):
-                regimes[regime] = _with_finding(regime, verdict, finding, item, packs)
+                regimes[regime] = _with_finding(regime, verdict, finding, item, classifier.packs)
                 reasons.append(_reason(regime, finding))
     return ClassifiedLine(
         line_id=line_id, regimes=regimes, reasons=tuple(reasons), missing=found.missing

@@ -6,7 +6,7 @@ from typing import Any, Final
 from schemas.envelope import Output, Recorded, output_id
 from schemas.orders import Order
 from schemas.topics import CLASSIFIED, ORDERS
-from services.classification.orders import classify_order, content
+from services.classification.orders import Classifier, classify_order, content
 from services.runtime.app import Runtime
 from services.runtime.packs import load_packs
 from services.runtime.pump import Pump
@@ -18,7 +18,7 @@ TOPICS: Final = (ORDERS, CLASSIFIED)
 
 def pumps(runtime: Runtime) -> list[Pump]:
     """Build the stage: a sensor over `orders`."""
-    packs = load_packs(runtime.settings.cn)
+    classifier = Classifier(load_packs(runtime.settings.cn))
     event_basis = runtime.settings.time_basis == "event"
 
     def judge(record: Recorded[Any]) -> list[Output]:
@@ -30,7 +30,7 @@ def pumps(runtime: Runtime) -> list[Pump]:
             as_of=record.time,
             own_day=None if event_basis else record.logged_at,
             digest=hashlib.sha256(content(event)).hexdigest(),
-            packs=packs,
+            classifier=classifier,
         )
         event_id = output_id(record, "classified")
         return [Output(CLASSIFIED.name, record.key, event_id, classified)]

@@ -19,6 +19,8 @@ from schemas.checks import (
 from schemas.classification import Verdict
 from schemas.decisions import DecisionReason, HoldReason
 from schemas.envelope import derived_id
+from schemas.events import encode
+from schemas.fold import EPOCH
 from schemas.orders import OrderLine, OrderShipped, ShippedLine
 from services.hold_release.settlement import Need
 from services.hold_release.state import OrderState, Reservation
@@ -30,6 +32,15 @@ CONFIRM_AFTER: Final = timedelta(seconds=30)
 RECALL_WINDOW: Final = timedelta(hours=24)
 """How long a withdrawn release keeps its goods set aside: they may be on a truck."""
 
+_NOT_FACTS: Final = {
+    "revision": 0,
+    "check": 0,
+    "attempt": 0,
+    "reservation_id": "",
+    "request_id": "",
+    "as_of": EPOCH,
+    "answer_by": EPOCH,
+}
 _USELESS: Final = ("refused", "withdrawn", "leaving")
 Progress = Literal["waiting", "complete", "failed"]
 
@@ -202,23 +213,7 @@ def licensed_by(need: Need) -> str:
 
 def _facts_digest(request: ReservationRequested) -> str:
     """Digest what a reservation rests on; ids and times of asking are not part of it."""
-    facts = (
-        request.exporter,
-        request.item,
-        request.parties,
-        request.destination,
-        request.port,
-        request.purpose,
-        request.requested_ship_date,
-        request.quantity,
-        request.unit,
-        request.net_weight,
-        request.value,
-        request.currency,
-        request.documents,
-        request.names_end_user,
-    )
-    return hashlib.sha256(repr(facts).encode()).hexdigest()
+    return hashlib.sha256(encode(request.model_copy(update=_NOT_FACTS))).hexdigest()
 
 
 def _ask(turn: Turn, need: Need, candidate: Candidate, attempt: int) -> None:
