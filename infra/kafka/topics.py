@@ -5,8 +5,8 @@ import time
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 from schemas.topics import TOPICS, Topic
 
@@ -33,6 +33,7 @@ def create_topics(bootstrap: str, *, replication: int = 1, partitions: int | Non
         wanted = [_new_topic(topic, replication, partitions) for topic in missing]
         _settle(admin.create_topics(wanted, request_timeout=REQUEST_S), _ALREADY_THERE)
     _wait_for_leaders(admin)
+    _wait_for_answers(admin)
 
 
 def delete_topics(bootstrap: str) -> None:
@@ -100,6 +101,35 @@ def _leaderless(client: AdminClient | Producer) -> list[str]:
         or not seen[topic.name].partitions
         or any(part.leader < 0 for part in seen[topic.name].partitions.values())
     ]
+
+
+def _wait_for_answers(admin: AdminClient) -> None:
+    end = time.monotonic() + DEADLINE_S
+    while silent := silent_partitions(admin):
+        if time.monotonic() > end:
+            raise TopicsNotReady(f"do not answer after {DEADLINE_S} s: {silent}")
+        time.sleep(POLL_S)
+
+
+def silent_partitions(admin: AdminClient) -> list[str]:
+    """Which partitions answer no request yet, and why.
+
+    A leader is named a moment before the broker itself knows that it leads: so each is asked.
+    """
+    asked = {
+        TopicPartition(name, number): OffsetSpec.latest()
+        for name, topic in admin.list_topics(timeout=REQUEST_S).topics.items()
+        for number in topic.partitions
+    }
+    if not asked:
+        return []
+    silent = []
+    for place, answer in admin.list_offsets(asked, request_timeout=REQUEST_S).items():
+        try:
+            answer.result()
+        except KafkaException as error:
+            silent.append(f"{place.topic}/{place.partition}: {error}")
+    return silent
 
 
 def main() -> None:

@@ -12,7 +12,15 @@ from typing import Self
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from infra.local.process import REPOSITORY, Background, StartFailed, local_dir, port_open
+from infra.kafka.topics import silent_partitions
+from infra.local.process import (
+    REPOSITORY,
+    Background,
+    StartFailed,
+    claim_port,
+    local_dir,
+    port_open,
+)
 
 POM = REPOSITORY / "infra/kafka/pom.xml"
 COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
@@ -163,8 +171,7 @@ class KafkaServer:
         if program is None:
             raise StartFailed(f"Java {JAVA_NEEDED} or later is not installed")
         for port in (self.port, self.controller_port):
-            if port_open(port):
-                raise StartFailed(f"port {port} is taken by a process that is not this Kafka")
+            claim_port(port, "Kafka")
         options = [f"-D{name}={value}" for name, value in LOGGING.items()]
         base = (program, HEAP, *options, "-cp", f"{fetch_jars()}/*")
         properties = self._write_properties()
@@ -204,12 +211,12 @@ class KafkaServer:
         return said.stdout
 
     def answers(self) -> bool:
-        """Whether the broker itself answers a client (asked directly, not through a proxy)."""
+        """Whether the broker leads its partitions (asked through its proxy, if it has one)."""
         if not port_open(self.port):
             return False
         admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{self.port}", "log_level": 0})
         try:
-            return bool(admin.list_topics(timeout=2).brokers)
+            return bool(admin.list_topics(timeout=2).brokers) and not silent_partitions(admin)
         except KafkaException:
             return False
 

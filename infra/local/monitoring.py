@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from infra.local.process import REPOSITORY, Background, StartFailed, port_open
+from infra.local.process import REPOSITORY, Background, claim_port
 from infra.local.services import http_ok
 
 CONFIG = REPOSITORY / "infra/prometheus"
@@ -66,8 +66,8 @@ def alertmanager(folder: Path, port: int) -> Background:
 
 def start(process: Background, port: int) -> None:
     """Start it, or have it read its configuration again when it runs already."""
-    if process.pid is None and port_open(port):
-        raise StartFailed(f"port {port}, meant for {process.name}, is taken")
+    if process.pid is None:
+        claim_port(port, process.name)
     if not process.launch():
         process.send(signal.SIGHUP)
     process.wait_ready(lambda: http_ok(port, "/-/ready"), READY_S)

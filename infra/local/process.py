@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 POLL_S = 0.05
+PORT_FREED_S = 3
 TAIL_LINES = 25
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -44,6 +45,12 @@ def port_open(port: int) -> bool:
             return True
     except OSError:
         return False
+
+
+def claim_port(port: int, name: str) -> None:
+    """Make sure that a port is free; one just killed may need a moment to let go of it."""
+    if not wait_until(lambda: not port_open(port), PORT_FREED_S):
+        raise StartFailed(f"port {port} is taken by a process that is not this {name}")
 
 
 def wait_until(ready: Callable[[], bool], deadline_s: float) -> bool:

@@ -6,7 +6,7 @@ from typing import Self
 
 import redis
 
-from infra.local.process import Background, StartFailed, port_open
+from infra.local.process import Background, StartFailed, claim_port
 
 READY_S = 15
 
@@ -50,8 +50,8 @@ class RedisServer:
         """Start it unless it runs, and wait until it answers."""
         if redis_server() is None:
             raise StartFailed("redis-server is not installed")
-        if not self.running and port_open(self.port):
-            raise StartFailed(f"port {self.port} is taken by a process that is not this Redis")
+        if not self.running:
+            claim_port(self.port, "Redis")
         self.process.launch()
         self.process.wait_ready(self.answers, READY_S)
         return self

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from infra.local.process import Background, StartFailed, port_open
+from infra.local.process import Background, claim_port
 
 SERVICES: Final = ("classification", "license-check", "hold-release")
 READY_S = 90
@@ -65,8 +65,8 @@ class Service:
 
     def launch(self) -> None:
         """Start it unless it runs; does not wait."""
-        if not self.running and port_open(self.port):
-            raise StartFailed(f"port {self.port}, meant for {self.name}, is taken")
+        if not self.running:
+            claim_port(self.port, self.name)
         self.process.launch()
 
     def wait_ready(self) -> None:
