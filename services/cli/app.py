@@ -49,6 +49,19 @@ def _wiring(service: str) -> Any:
     return import_module(modules[service])
 
 
+def _register() -> None:
+    """Put the groups of commands together."""
+    from services.cli import check, config, demo, holds, licenses, orders
+
+    app.command()(check.check)
+    app.command()(demo.demo)
+    app.add_typer(orders.app, name="orders")
+    app.add_typer(licenses.app, name="licenses")
+    app.add_typer(holds.app, name="holds")
+    app.add_typer(config.config, name="config")
+    app.add_typer(config.valve, name="valve")
+
+
 def configure_logs(level: str) -> None:
     """Write logs as JSON lines on stderr, in UTC."""
     import logging
@@ -69,6 +82,7 @@ def configure_logs(level: str) -> None:
 def main() -> None:
     """Run the command; turn what a dependency did wrong into exit code 3 and one sentence."""
     configure_logs(settings().log_level)
+    _register()
     try:
         app()
     except (Unusable, Unavailable) as error:

@@ -33,7 +33,7 @@ class Sink:
                 "message.max.bytes": 16 * MIB + MIB,
                 "queue.buffering.max.messages": 500_000,
                 "queue.buffering.max.kbytes": 512 * 1024,
-                "log_level": 3,
+                "log_level": 2,
             }
         )
 

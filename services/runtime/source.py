@@ -56,7 +56,7 @@ class Source:
                 "queued.min.messages": 2000,
                 "queued.max.messages.kbytes": 65536,
                 "allow.auto.create.topics": False,
-                "log_level": 3,
+                "log_level": 2,
             }
         )
         self.assigned: set[int] = set()
@@ -201,7 +201,7 @@ class Reader:
                 "auto.offset.reset": "error",
                 "fetch.wait.max.ms": 50,
                 "allow.auto.create.topics": False,
-                "log_level": 3,
+                "log_level": 2,
             }
         )
 

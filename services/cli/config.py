@@ -1,0 +1,50 @@
+"""`exportgate config` and `exportgate valve`: settings, and the valve an operator opens."""
+
+from typing import Annotated
+
+import typer
+
+from services.cli.output import emit, refuse, say, table
+from services.runtime.settings import Settings, settings
+
+config = typer.Typer(no_args_is_help=True, help="Show the settings.")
+valve = typer.Typer(no_args_is_help=True, help="Open a stage's poison valve.")
+STAGES = ("classification", "determine", "ledger", "gate")
+
+
+@config.command()
+def show(
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table")] = False,
+) -> None:
+    """Show every setting: its value, the variable that sets it, and what it is for."""
+    used = settings()
+    rows = [
+        {
+            "setting": name,
+            "value": str(getattr(used, name)),
+            "default": str(field.default),
+            "variable": f"EXPORTGATE_{name.upper()}",
+            "meaning": field.description or "",
+        }
+        for name, field in Settings.model_fields.items()
+    ]
+    if as_json:
+        emit({row["setting"]: row for row in rows})
+    else:
+        columns = ("setting", "value", "default", "variable", "meaning")
+        table("Settings", columns, (row.values() for row in rows))
+
+
+@valve.command("open")
+def open_valve(
+    stage: Annotated[str, typer.Argument(help=", ".join(STAGES))],
+) -> None:
+    """Let a stage go on after a flood of unreadable records."""
+    from services.runtime.client import now
+    from services.runtime.remember import Remembered
+
+    if stage not in STAGES:
+        refuse(f"{stage!r} is none of {', '.join(STAGES)}")
+    remembered = Remembered(settings().redis_url.get_secret_value())
+    remembered.set_flag(f"valve:{stage}", now().isoformat())
+    say(f"{stage} goes on within a second or two")

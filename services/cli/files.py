@@ -1,0 +1,21 @@
+"""Text files as people have them: UTF-8 with or without BOM, CRLF, blank lines."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from services.cli.output import refuse
+
+
+def numbered_lines(file: str) -> Iterator[tuple[int, str]]:
+    """Yield each line that is not blank, with its number from 1. `-` is standard input."""
+    try:
+        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        text = raw.decode("utf-8-sig")
+    except OSError as error:
+        refuse(f"{file}: {error.strerror}")
+    except UnicodeDecodeError as error:
+        refuse(f"{file}: not UTF-8 at byte {error.start}")
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            yield number, line

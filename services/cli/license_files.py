@@ -1,0 +1,119 @@
+"""License books as files: CSV (lists with `;`) or JSON Lines. Pure: text in, rows or faults out."""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from schemas.base import plain
+from schemas.licenses import LicenseTerms
+from services.classification.check_input import BadLine, load
+
+LISTS: Final = (
+    "consignees", "end_users", "destinations", "codes", "categories", "materials", "requires",
+    "conditions",
+)  # fmt: skip
+COLUMNS: Final = (*LicenseTerms.model_fields, "amends")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One license of a file."""
+
+    line: int
+    terms: LicenseTerms
+    amends: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """Why a row is refused."""
+
+    line: int
+    column: str | None
+    error: str
+
+
+def parse_book(text: str) -> tuple[list[Row], list[BadRow]]:
+    """Read a license book; JSON Lines if it begins with a brace, else CSV with a header."""
+    rows: list[Row] = []
+    faults: list[BadRow] = []
+    jsonl = text.lstrip("\ufeff \r\n\t").startswith("{")
+    for line, raw in _json_rows(text) if jsonl else _csv_rows(text):
+        if isinstance(raw, BadRow):
+            faults.append(raw)
+            continue
+        unknown = [name for name in raw if name not in COLUMNS]
+        if unknown:
+            faults.append(BadRow(line, unknown[0], "no such column"))
+            continue
+        try:
+            rows.append(_row(line, raw))
+        except ValidationError as error:
+            faults += [
+                BadRow(line, str(e["loc"][0]) if e["loc"] else None, e["msg"])
+                for e in error.errors()
+            ]
+    return _refuse_twice(rows, faults), faults
+
+
+def _refuse_twice(rows: list[Row], faults: list[BadRow]) -> list[Row]:
+    seen: dict[str, Row] = {}
+    for row in rows:
+        first = seen.setdefault(row.terms.license_id, row)
+        if first is not row and first != row:
+            faults.append(BadRow(row.line, "license_id", f"stands in line {first.line} already"))
+    return list(seen.values())
+
+
+def _row(line: int, raw: dict[str, Any]) -> Row:
+    values = {name: value for name, value in raw.items() if name != "amends"}
+    amends = raw.get("amends")
+    return Row(line, LicenseTerms.model_validate(values), str(amends) if amends else None)
+
+
+def _json_rows(text: str) -> Iterator[tuple[int, dict[str, Any] | BadRow]]:
+    for number, line in enumerate(text.lstrip("\ufeff").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            yield number, {k: _listed(k, v) for k, v in load(line).items() if v is not None}
+        except BadLine as bad:
+            yield number, BadRow(number, bad.field, bad.error)
+
+
+def _csv_rows(text: str) -> Iterator[tuple[int, dict[str, Any] | BadRow]]:
+    reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff"), newline=""))
+    for raw in reader:
+        if None in raw:
+            yield reader.line_num, BadRow(reader.line_num, None, "more cells than columns")
+            continue
+        filled = {k.strip(): (v or "").strip() for k, v in raw.items()}
+        yield reader.line_num, {k: _listed(k, v) for k, v in filled.items() if v}
+
+
+def _listed(column: str, value: Any) -> Any:
+    if column not in LISTS or not isinstance(value, str):
+        return value
+    return [entry.strip() for entry in value.split(";") if entry.strip()]
+
+
+def to_csv(books: list[tuple[LicenseTerms, int]]) -> str:
+    """Write a book as CSV, one license a row; what it amends is for the importer to say."""
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for terms, _ in books:
+        writer.writerow({name: _cell(getattr(terms, name)) for name in LicenseTerms.model_fields})
+    return out.getvalue()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, tuple):
+        return ";".join(value)
+    return plain(value) if hasattr(value, "as_tuple") else str(value)

@@ -1,0 +1,241 @@
+"""`exportgate licenses`: the license book, in and out."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from schemas.base import Model, plain
+from schemas.decisions import HoldReason
+from schemas.envelope import derived_id
+from schemas.licenses import LicenseAmended, LicenseGranted
+from schemas.topics import CHECKS, DECISIONS, LICENSES
+from services.cli import book
+from services.cli.files import numbered_lines
+from services.cli.license_files import Row, parse_book, to_csv
+from services.cli.output import BAD_INPUT, emit, progress, refuse, say, table
+from services.runtime.settings import settings
+
+app = typer.Typer(no_args_is_help=True, help="Import, export and look at licenses.")
+Json = Annotated[bool, typer.Option("--json", help="JSON instead of words")]
+FREED_BY_LICENSES = frozenset(
+    reason
+    for reason in HoldReason
+    if reason.value.startswith("LICENSE_") or reason.value.endswith("_MISMATCH")
+) | {HoldReason.NO_LICENSE, HoldReason.EUC_MISSING}
+"""Reasons that a new or changed license may take away."""
+
+
+@app.command("import")
+def import_book(
+    file: Annotated[str, typer.Argument(help="CSV or JSON Lines; - is standard input")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="show what would change")] = False,
+    partial: Annotated[bool, typer.Option("--partial", help="import the good rows")] = False,
+    as_json: Json = False,
+) -> None:
+    """Import a license book, then ask for a re-check of the orders it could free, oldest first."""
+    from services.runtime.client import Client
+
+    rows, faults = parse_book("\n".join(_numbered(file)))
+    client = Client(settings(), (LICENSES, CHECKS, DECISIONS))
+    known = book.licenses(client)
+    changes = [(row, _change(row, known)) for row in rows]
+    for row, change in changes:
+        if isinstance(change, str):
+            emit({"file": file, "line": row.line, "column": "amends", "error": change})
+    for fault in faults:
+        emit({"file": file, "line": fault.line, "column": fault.column, "error": fault.error})
+    bad = len(faults) + sum(isinstance(change, str) for _, change in changes)
+    new = [change for _, change in changes if isinstance(change, Model)]
+    if bad and not partial:
+        say(f"{file}: {bad} bad rows, nothing was imported")
+        raise typer.Exit(BAD_INPUT)
+    rechecks = 0
+    if not dry_run:
+        _write(client, new)
+        if new and not client.await_folded(LICENSES, "ledger", client.end_of(LICENSES)):
+            say("the ledger has not taken the licenses up yet; check again later")
+        rechecks = recheck(client, FREED_BY_LICENSES, cause="license_import") if new else 0
+    summary = {
+        "file": file, "rows": len(rows), "imported": 0 if dry_run else len(new),
+        "would_import": len(new), "unchanged": len(rows) - len(new), "bad": bad,
+        "rechecks": rechecks,
+    }  # fmt: skip
+    if as_json:
+        emit(summary)
+    else:
+        verb = "would be imported" if dry_run else "imported"
+        say(f"{file}: {len(new)} licenses {verb}, {rechecks} held orders to be checked again")
+    if bad:
+        raise typer.Exit(BAD_INPUT)
+
+
+def _numbered(file: str) -> list[str]:
+    """Keep line numbers: blank lines stay where they were."""
+    lines: list[str] = []
+    for number, text in numbered_lines(file):
+        lines += [""] * (number - 1 - len(lines))
+        lines.append(text)
+    return lines
+
+
+def _change(row: Row, known: dict[str, book.Held]) -> Model | str | None:
+    """Say what a row does: an event, nothing (None), or why it may not."""
+    held = known.get(row.terms.license_id)
+    values = row.terms.model_dump()
+    if held is None or held.license.terms is None:
+        return LicenseGranted.model_validate(values)
+    if held.license.terms == row.terms:
+        return None
+    if row.amends != row.terms.license_id:
+        return f"{row.terms.license_id} is held with other content: state it in `amends`"
+    amendment = held.license.amendment + 1
+    return LicenseAmended.model_validate({**values, "amendment": amendment, "amends": row.amends})
+
+
+def _write(client: Any, changes: list[Model]) -> None:
+    from services.runtime.client import now, record
+
+    sends = []
+    for event in changes:
+        license_id = str(event.license_id)  # type: ignore[attr-defined]
+        event_id = derived_id("license", event.model_dump_json())
+        sends.append(record(LICENSES, license_id, event, event_id=event_id, time=now()))
+    with progress() as bar:
+        task = bar.add_task("importing", total=len(sends))
+        client.write(sends, lambda done: bar.advance(task, done))
+
+
+def recheck(
+    client: Any,
+    reasons: frozenset[HoldReason],
+    *,
+    cause: str,
+    officer: str | None = None,
+    only: str | None = None,
+) -> int:
+    """Ask for a re-check of held orders, oldest first; tell how many."""
+    from schemas.checks import RecheckWanted
+    from services.runtime.client import now, record
+
+    moment = now()
+    held = [
+        decision
+        for decision in book.decisions(client).values()
+        if decision.decision == "HELD"
+        and any(reason.code in reasons for reason in decision.reasons)
+        and (only is None or any(only in reason.text for reason in decision.reasons))
+    ]
+    sends = []
+    for decision in sorted(held, key=lambda d: (d.log_time, d.key)):
+        cause_id = derived_id("recheck", decision.key, str(decision.seq), moment.isoformat())
+        event = RecheckWanted(
+            order_source=decision.order_source,
+            order_id=decision.order_id,
+            cause=cause,
+            cause_id=cause_id,
+            officer=officer,
+        )
+        sends.append(record(CHECKS, decision.key, event, event_id=cause_id, time=moment))
+    client.write(sends)
+    return len(sends)
+
+
+@app.command()
+def export(
+    out: Annotated[Path | None, typer.Option(help="file; absent: stdout")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON Lines instead of CSV")] = False,
+) -> None:
+    """Write the license book, as `import` takes it."""
+    terms = [held.license.terms for held in _book().values() if held.license.terms]
+    text = (
+        "".join(t.model_dump_json(exclude_none=True) + "\n" for t in terms)
+        if as_json
+        else to_csv([(t, 0) for t in terms])
+    )
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        out.write_text(text, encoding="utf-8")
+
+
+def _book() -> dict[str, book.Held]:
+    from services.runtime.client import Client
+
+    return book.licenses(Client(settings(), (LICENSES,)))
+
+
+@app.command("list")
+def list_licenses(as_json: Json = False) -> None:
+    """List licenses with state and balance."""
+    from services.runtime.client import now
+
+    rows = [_summary(held, now()) for held in _book().values()]
+    if as_json:
+        for row in rows:
+            emit(row)
+        return
+    columns = ("license", "regime", "state", "valid to", "used", "reserved", "remaining", "unit")
+    table("Licenses", columns, ([row[name] for name in _SHOWN] for row in rows))
+
+
+_SHOWN = (
+    "license_id", "regime", "state", "valid_to", "used", "reserved", "remaining", "unit",
+)  # fmt: skip
+
+
+def _summary(held: book.Held, moment: datetime) -> dict[str, Any]:
+    license_ = held.license
+    terms = license_.terms
+    remaining = license_.remaining_quantity
+    return {
+        "license_id": license_.license_id,
+        "regime": terms.regime if terms else None,
+        "state": license_.state_at(moment),
+        "valid_from": terms.valid_from if terms else None,
+        "valid_to": terms.valid_to if terms else None,
+        "authorized": plain(terms.quantity) if terms and terms.quantity is not None else None,
+        "used": plain(license_.used_quantity),
+        "reserved": plain(license_.reserved_quantity),
+        "remaining": None if remaining is None else plain(remaining),
+        "unit": terms.unit if terms else None,
+        "used_value": plain(license_.used_value),
+        "reserved_value": plain(license_.reserved_value),
+        "open_reservations": sum(e.state == "open" for e in held.reservations.values()),
+    }
+
+
+@app.command()
+def show(license_id: str, as_json: Json = False) -> None:
+    """Show one license: terms, balance, open reservations."""
+    from services.runtime.client import now
+
+    held = _book().get(license_id)
+    if held is None:
+        refuse(f"no license {license_id} is held")
+    terms = held.license.terms
+    shown = {
+        **(orjson.loads(terms.model_dump_json(exclude_none=True)) if terms else {}),
+        **_summary(held, now()),
+    }
+    opened = [
+        {
+            "reservation_id": name,
+            "order": entry.request.key if entry.request else None,
+            "line_id": entry.request.line_id if entry.request else None,
+            "quantity": plain(entry.quantity),
+            "unit": entry.unit,
+            "state": entry.state,
+        }
+        for name, entry in held.reservations.items()
+        if entry.state != "closed"
+    ]
+    if as_json:
+        emit({**shown, "reservations": opened})
+        return
+    table(license_id, ("field", "value"), ((name, value) for name, value in shown.items()))
+    columns = ("order", "line", "quantity", "unit", "state")
+    keys = ("order", "line_id", "quantity", "unit", "state")
+    table("Open reservations", columns, ([entry[k] for k in keys] for entry in opened))

@@ -1,0 +1,1 @@
+"""Realistic order streams, with the outcome each order must have by construction."""
