@@ -7,7 +7,7 @@ from decimal import Decimal
 from schemas.classification import Match, Reason
 from services.classification.item import Item
 from services.classification.lexicon import Lexicon
-from services.classification.matching import Reading, cas_facts, read
+from services.classification.matching import Reading, cas_facts, derive, read
 
 _HS = re.compile(r"^[0-9]{4,13}$")
 _CODE = re.compile(r"^[0-9][A-E][0-9]{3}(\.[a-z](\.[0-9]{1,2}(\.[a-z])?)?)?$")
@@ -50,6 +50,7 @@ def gather(item: Item, lexicon: Lexicon) -> Facts:
     _composition(facts, item.composition)
     _heading(facts, item, lexicon)
     _states(facts)
+    derive(lexicon, facts.said)
     for regime, value in sorted(item.declared.items()):
         if value:
             codes.append((regime, normal_code(value), _whole(f"declared.{regime}", value)))

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import ahocorasick
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from services.classification.source import load_model
+from services.classification.source import Clause, load_model, parse_clause
 from services.classification.text import fold_term, is_cjk
 
 Kind = Literal[
@@ -73,6 +73,13 @@ class SymbolContext(_Strict):
     strict_before: tuple[str, ...] = ()
 
 
+class Derived(_Strict):
+    """A fact that follows from others."""
+
+    when: Annotated[Clause, BeforeValidator(parse_clause)]
+    facts: tuple[str, ...]
+
+
 class Markers(_Strict):
     """Words that say what stands beside them is inside, intended, or absent."""
 
@@ -96,6 +103,7 @@ class LexiconFile(_Strict):
     vague: Terms = Field(default_factory=dict)
     grades: tuple[Grade, ...] = ()
     headings: tuple[Heading, ...] = ()
+    derive: tuple[Derived, ...] = ()
 
 
 def parse_lexicon(text: str, source: str) -> LexiconFile:
@@ -115,18 +123,19 @@ class Sense:
     bound_right: bool
 
 
-_UNBOUND = frozenset(("de", "zh", "ja", "ru", "ko"))
+_UNBOUND = frozenset(("zh", "ja", "ru", "ko"))
 
 
 def _sense(name: str, kind: str, facts: tuple[str, ...], term: str, lang: str) -> Sense:
-    long_name = kind == "element" and len(term) > 5
-    free = (lang in _UNBOUND and (len(term) > 3 or not term.isascii())) or long_name
+    long_name = kind == "element" and len(term) >= (6 if lang == "de" else 7)
+    free = (lang in _UNBOUND and not term.isascii()) or long_name
+    suffix = lang == "de" and len(term) > 3
     return Sense(
         name=name,
         kind=kind,
         facts=facts,
         signal="re" in facts or kind in ("element", "signal"),
-        bound_left=not free and term[0].isalnum() and not is_cjk(term[0]),
+        bound_left=not free and not suffix and term[0].isalnum() and not is_cjk(term[0]),
         bound_right=not free and term[-1].isalnum() and not is_cjk(term[-1]),
     )
 
@@ -160,6 +169,7 @@ class Lexicon:
             for file in files
             for g in file.grades
         )
+        self.derive = tuple(d for file in files for d in file.derive)
         self.headings = tuple(h for file in files for h in file.headings)
         self.automaton = ahocorasick.Automaton()
         for term, found in senses.items():

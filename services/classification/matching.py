@@ -11,11 +11,13 @@ The result is a set of facts, which the packs' rules ask for:
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TypeVar
 
 from services.classification import formula
 from services.classification.lexicon import HEADS, Lexicon, Sense
 from services.classification.text import Folded, fold, is_cjk
 
+_T = TypeVar("_T")
 MAIN, CONTENT, PURPOSE = 0, 1, 2
 _SEPARATOR = re.compile(
     r"[,;|()\[\]{}，；、。:•+&]|(?<!w)/(?!\d)|\. |(?<![a-z])and(?![a-z])|(?<![a-z])und(?![a-z])"
@@ -62,9 +64,9 @@ def find(lexicon: Lexicon, text: str) -> list[Hit]:
         start, end = last + 1 - length, last + 1
         left = start == 0 or not _word(text[start - 1])
         right = end == size or not _word(text[end])
-        if not right and text[end] in "se" and text[last].isalpha():
-            stop = end + (2 if text[end : end + 2] == "es" else 1)
-            if (text[end] == "s" or stop == end + 2) and (stop == size or not _word(text[stop])):
+        if not right and text[end] in "esn":
+            stop = _plural(text, end)
+            if stop:
                 right, end = True, stop
         for sense in senses:
             if (left or not sense.bound_left) and (right or not sense.bound_right):
@@ -79,6 +81,16 @@ def find(lexicon: Lexicon, text: str) -> list[Hit]:
             reach, reach_start = hit.end, hit.start
         kept.append(hit)
     return kept
+
+
+def _plural(text: str, end: int) -> int:
+    """Give where a plural or German case ending closes the word, or 0."""
+    for ending in ("s", "en", "e", "n", "es"):
+        if text.startswith(ending, end) and not (ending == "es" and text[end - 1] not in "sxhz"):
+            stop = end + len(ending)
+            if stop == len(text) or not _word(text[stop]):
+                return stop
+    return 0
 
 
 def _word(char: str) -> bool:
@@ -103,6 +115,7 @@ def read(lexicon: Lexicon, original: str, *, purpose_only: bool = False) -> Read
     _grades(lexicon, text, reading)
     _cas_numbers(lexicon, text, reading)
     _relate(states, reading, text)
+    derive(lexicon, reading.facts)
     reading.codes = tuple((m.group(), m.start(), m.end()) for m in CODE.finditer(text))
     reading.content, reading.foreign = _content(lexicon, folded)
     return reading
@@ -116,7 +129,8 @@ def _formulas(lexicon: Lexicon, text: str) -> list[Hit]:
         if not found:
             continue
         ours = tuple(s for s in found if s in wanted)
-        facts = (*ours, "re", "formula", *_form_of(found, ours))
+        partners = (f"p_{s}" for s in found if s not in ours)
+        facts = (*ours, "re", "formula", *_form_of(found, ours), *partners)
         out.append(
             Hit(match.start(), match.end(), Sense("formula", "material", facts, True, False, False))
         )
@@ -294,6 +308,14 @@ def _absent(lexicon: Lexicon, text: str, hits: list[Hit], place: int) -> bool:
     return False
 
 
+def derive(lexicon: Lexicon, facts: dict[str, _T]) -> None:
+    """Add the facts that follow from others."""
+    for rule in lexicon.derive:
+        if all((fact in facts) is wanted for fact, wanted in rule.when):
+            for fact in rule.facts:
+                facts.setdefault(fact, facts[rule.when[0][0]])
+
+
 def _grades(lexicon: Lexicon, text: str, reading: Reading) -> None:
     for pattern, grade in lexicon.grades:
         if grade.needs and grade.needs not in reading.facts:
@@ -336,7 +358,7 @@ def _relate(states: list[_Phrase], reading: Reading, text: str) -> None:
     if works and _context(states, kinds, facts):
         facts["st:works"] = span
     named = any(
-        s.signal and kind not in ("article", "equipment", "software", "technology")
+        s.signal and not s.inside and kind not in ("article", "equipment", "software", "technology")
         for s, kind in zip(states, kinds, strict=True)
     )
     if not article and not works:

@@ -11,7 +11,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from schemas.base import canonical
 from schemas.classification import LicenseType, PackRef, Status, Verdict
 from services.classification.lexicon import Lexicon, LexiconFile, parse_lexicon
-from services.classification.source import PolicyError, line_of, load_tree, validate
+from services.classification.source import (
+    Clause,
+    PolicyError,
+    line_of,
+    load_tree,
+    parse_clause,
+    validate,
+)
 
 __all__ = ["Entry", "Pack", "PackSet", "PolicyError", "parse_lexicon", "parse_pack"]
 
@@ -25,18 +32,7 @@ def _words(value: object) -> object:
 
 
 Countries = Annotated[tuple[str, ...], BeforeValidator(_words)]
-Clause = tuple[tuple[str, bool], ...]
-"""Facts that must hold (True) or must not (False), together."""
-
-
-def _clause(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    parts = [part.strip() for part in value.split("&")]
-    return tuple((part.lstrip("! "), not part.startswith("!")) for part in parts)
-
-
-When = tuple[Annotated[Clause, BeforeValidator(_clause)], ...]
+When = tuple[Annotated[Clause, BeforeValidator(parse_clause)], ...]
 
 
 class Period(_Strict):

@@ -19,6 +19,18 @@ class PolicyError(Exception):
         self.message = message
 
 
+Clause = tuple[tuple[str, bool], ...]
+"""Facts that must hold (True) or must not (False), together."""
+
+
+def parse_clause(value: object) -> object:
+    """Read `a & b & !c`."""
+    if not isinstance(value, str):
+        return value
+    parts = [part.strip() for part in value.split("&")]
+    return tuple((part.lstrip("! "), not part.startswith("!")) for part in parts)
+
+
 Lines = dict[tuple[str | int, ...], int]
 
 

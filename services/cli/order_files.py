@@ -1,4 +1,4 @@
-"""Files of order events, and of `check` lines made into orders. Pure: text in, events or faults out."""
+"""Files of order events, and of `check` lines made into orders. Pure: text in, events out."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The command line's way to the log: write events acknowledged, read topics to their end, follow."""
+"""The command line's way to the log: write events, read topics to their end, follow them."""
 
 import time
 from collections.abc import Callable, Iterator
