@@ -37,8 +37,8 @@ demo: setup ## orders through the whole gate on the embedded stack, Python alone
 	@$(BIN)/exportgate demo $(ARGS)
 
 test: setup ## the whole suite: lint, types, tests (ARGS= for pytest)
-	@$(MAKE) --no-print-directory lint
-	@$(BIN)/python -m pytest $(ARGS)
+	@failed=0; $(MAKE) --no-print-directory lint || failed=1; \
+	$(BIN)/python -m pytest $(ARGS) || failed=1; exit $$failed
 
 lint: setup ## ruff and mypy
 	@$(BIN)/ruff check .
