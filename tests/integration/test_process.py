@@ -86,6 +86,7 @@ def test_a_paused_process_stops_when_told_to(tmp_path: Path) -> None:
 
 
 def test_a_tied_process_ends_with_the_one_that_started_it(tmp_path: Path) -> None:
+    need_program("setpriv")
     script = (
         "import os, pathlib, signal;"
         "from infra.local.process import Background;"
