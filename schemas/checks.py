@@ -176,7 +176,7 @@ class ReservationRequested(OfReservation):
     exporter: Id
     exporter_name: Name | None = None
     item: RequestedItem
-    parties: tuple[RequestedParty, ...] | None
+    parties: tuple[RequestedParty, ...] | None = None
     destination: Name
     port: Name | None = None
     purpose: Name

@@ -41,7 +41,7 @@ class License(Model):
     """
 
     license_id: str
-    terms: LicenseTerms | None
+    terms: LicenseTerms | None = None
     amendment: int = 0
     changes: tuple[Change, ...] = ()
     unreadable_offsets: tuple[int, ...] = ()
@@ -120,7 +120,7 @@ class Reservation(Model):
     `quantity` and `value` are the totals reserved at the grant; `used_*` what has shipped of them.
     """
 
-    request: ReservationRequested | None
+    request: ReservationRequested | None = None
     """The facts it was granted on; null for a void that came before its request."""
     state: Literal["open", "withdrawn", "closed"]
     quantity: Amount = ZERO

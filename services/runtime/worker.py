@@ -66,13 +66,20 @@ def host(name: str, build: Callable[[], list[Pump]], settings: Settings) -> NoRe
     gc.disable()  # see services.runtime.garbage
     try:
         _host(name, build(), settings)
-    except SystemExit as end:
-        _leave(int(end.code or 0))
-    except Exception as error:
-        log.error("cannot start", service=name, error=f"{type(error).__name__}: {error}",
-                  exc_info=not isinstance(error, Fatal | Unavailable))  # fmt: skip
-        _leave(EXIT_UNUSABLE if isinstance(error, Unusable | Unavailable) else EXIT_FATAL)
-    _leave(0)
+    finally:
+        _leave(_exit_code(name, sys.exc_info()[1]))
+
+
+def _exit_code(name: str, error: BaseException | None) -> int:
+    """Tell what an ending means to a supervisor, and say it in the log."""
+    if error is None:
+        return 0
+    if isinstance(error, SystemExit):
+        return int(error.code or 0)
+    expected = isinstance(error, Fatal | Unavailable)
+    text = f"{type(error).__name__}: {error}"
+    log.error("cannot go on", service=name, error=text, exc_info=None if expected else error)
+    return EXIT_UNUSABLE if isinstance(error, Unusable | Unavailable) else EXIT_FATAL
 
 
 def _leave(code: int) -> NoReturn:
