@@ -14,6 +14,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     StringConstraints,
+    WithJsonSchema,
 )
 
 
@@ -47,7 +48,11 @@ def utc(value: datetime) -> datetime:
     return value.astimezone(UTC)
 
 
-_decimal = (BeforeValidator(_refuse_float), PlainSerializer(plain, return_type=str))
+_decimal = (
+    BeforeValidator(_refuse_float),
+    PlainSerializer(plain, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^-?\d{1,18}(\.\d{1,12})?$"}),
+)
 Amount = Annotated[Decimal, Field(max_digits=30, decimal_places=12), *_decimal]
 """An exact number, as a decimal string. Its unit or currency stands in the field beside it."""
 Positive = Annotated[Decimal, Field(gt=0, max_digits=30, decimal_places=12), *_decimal]

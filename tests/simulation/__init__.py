@@ -1,0 +1,1 @@
+"""The folds on simulated logs, with seeded faults."""
