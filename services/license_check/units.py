@@ -1,6 +1,6 @@
 """Units of quantity, converted exactly. What cannot be converted is None, never a guess."""
 
-from decimal import Decimal
+from decimal import ROUND_CEILING, Context, Decimal
 from functools import lru_cache
 from typing import Final
 
@@ -24,6 +24,9 @@ _COUNT: Final = {
     "license": "seat", "licenses": "seat",
 }  # fmt: skip
 _PLACES: Final = Decimal("0.000000000001")
+_EXACT: Final = Context(prec=80)
+_TOO_MUCH: Final = Decimal(10) ** 18
+"""What an event can carry has 18 digits before the point and 12 behind it."""
 
 
 @lru_cache(maxsize=1024)
@@ -41,7 +44,7 @@ def kilograms_per(unit: str) -> Decimal | None:
 def in_kilograms(quantity: Decimal, unit: str) -> Decimal | None:
     """Convert a mass to kilograms."""
     factor = kilograms_per(unit)
-    return None if factor is None else quantity * factor
+    return None if factor is None else _EXACT.multiply(quantity, factor)
 
 
 def convert(
@@ -56,7 +59,14 @@ def convert(
         mass = in_kilograms(quantity, unit)
         if mass is None and net_weight is not None:
             mass = in_kilograms(net_weight.value, net_weight.unit)
-        return None if mass is None else (mass / target).quantize(_PLACES)
+        return None if mass is None else _written(_EXACT.divide(mass, target))
     counted = _COUNT.get(unit.strip().casefold())
     same = counted is not None and counted == _COUNT.get(to_unit.strip().casefold())
     return quantity if same else None
+
+
+def _written(quantity: Decimal) -> Decimal | None:
+    """Round up to what an event can carry, so that nothing is drawn short; None beyond that."""
+    if quantity >= _TOO_MUCH:
+        return None
+    return quantity.quantize(_PLACES, rounding=ROUND_CEILING, context=_EXACT)
