@@ -1,0 +1,1 @@
+"""Coverage, units, determination and the ledger."""
