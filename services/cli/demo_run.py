@@ -137,7 +137,7 @@ class DemoRun:
         self._follow_until(self._all_settled, draw)
 
     def _send(self, chunk: list[GeneratedEvent]) -> None:
-        self._client.write([_raw_or_event(event) for event in chunk])
+        self._client.write([raw_or_event(event) for event in chunk])
         self._sent.update(event.key for event in chunk if event.key is not None)
 
     def _waiting(self) -> int:
@@ -291,7 +291,7 @@ class DemoRun:
         return None
 
 
-def _raw_or_event(event: GeneratedEvent) -> Send:
+def raw_or_event(event: GeneratedEvent) -> Send:
     """Encode an event; a malformed one goes out as it is."""
     if event.raw is not None:
         named = (("ce_id", event.id.encode()), ("ce_source", SOURCE.encode()),

@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 from schemas.topics import BY_NAME, Topic
 from services.runtime.errors import Unusable
 
-TIMEOUT_S: Final = 15.0
+TIMEOUT_S: Final = 8.0
 _MANY_BROKERS: Final = 3
 
 
@@ -26,7 +26,7 @@ class Cluster:
 def connect(bootstrap: str, topics: list[Topic], *, embedded: bool) -> Cluster:
     """Look the cluster up and check every topic's settings. Raises Unusable, naming what is off."""
     admin = AdminClient(
-        {"bootstrap.servers": bootstrap, "log_level": 2, "socket.timeout.ms": 10_000}
+        {"bootstrap.servers": bootstrap, "log_level": 2, "socket.timeout.ms": 6_000}
     )
     try:
         metadata = admin.list_topics(timeout=TIMEOUT_S)

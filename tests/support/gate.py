@@ -1,5 +1,6 @@
 """The three services as processes on given brokers, and the questions tests ask of them."""
 
+import http.client
 import json
 import os
 import subprocess
@@ -10,10 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from infra.local.process import free_port
+from infra.local.process import free_port, wait_until
 from infra.local.services import SERVICES, Service
 from schemas.decisions import Decided
 from schemas.topics import DECISIONS, TOPICS
+from services.cli.demo_run import raw_or_event
+from services.generator.scenario import Scenario
 from services.runtime.client import Client, events
 from services.runtime.settings import Settings
 
@@ -57,6 +60,34 @@ class Gate:
         for service in self.services.values():
             service.stop()
 
+    def service(self, name: str, **env: str) -> Service:
+        """Put a service up anew, under other settings; it is not started."""
+        old = self.services[name]
+        fresh = Service(
+            name=name, port=free_port(), folder=old.folder, bootstrap=old.bootstrap,
+            redis_url=old.redis_url, env={**self.env, **env}, tied=True,
+        )  # fmt: skip
+        self.services[name] = fresh
+        return fresh
+
+    def import_licenses(self, rows: list[dict[str, str]]) -> None:
+        """Import a license book, and wait until the ledger has it."""
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        done = self.run("licenses", "import", "-", stdin=text)
+        assert done.returncode == 0, done.stderr
+
+    def send(self, made: Scenario) -> None:
+        """Write a scenario's events, the malformed ones as they are."""
+        client = self.client()
+        client.write([raw_or_event(event) for event in made.events])
+        client.close()
+
+    def await_expected(self, made: Scenario, within_s: float = DECIDED_WITHIN_S) -> dict[str, Any]:
+        """Wait until every order stands as its author expects; fail naming those that do not."""
+        latest = self.decisions(lambda now: not differing(made, now), within_s)
+        assert not differing(made, latest), differing(made, latest)[:3]
+        return latest
+
     def client(self) -> Client:
         """Connect as the command line does."""
         return Client(self.settings, TOPICS)
@@ -74,6 +105,11 @@ class Gate:
         done = self.run(*arguments, "--json")
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout.splitlines()[-1])
+
+    def becomes_unready(self, service: str, why: str, within_s: float) -> bool:
+        """Wait until /readyz of a service says why it is not ready."""
+        port = self.services[service].port
+        return wait_until(lambda: why in _page(port, "/readyz"), within_s)
 
     def decisions(
         self, wanted: Callable[[dict[str, Any]], bool], within_s: float = DECIDED_WITHIN_S
@@ -94,6 +130,35 @@ class Gate:
                 break
         client.close()
         return latest
+
+
+def _page(port: int, path: str) -> str:
+    """Read a loopback page, whatever its status."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().read().decode()
+    except (OSError, http.client.HTTPException):
+        return ""
+    finally:
+        connection.close()
+
+
+def differing(made: Scenario, latest: dict[str, Any]) -> list[str]:
+    """Name the orders that do not stand as expected, and how they stand."""
+    wrong = []
+    for key, expected in made.expected.items():
+        found = latest.get(key)
+        reasons = {reason.code.value for reason in found.reasons} if found else set()
+        good = (
+            found is not None
+            and (found.decision, found.cause) == (expected.decision, expected.cause)
+            and expected.reasons <= reasons
+        )
+        if not good:
+            said = "nothing" if found is None else f"{found.decision} {reasons}"
+            wrong.append(f"{key}: {said} instead of {expected}")
+    return wrong
 
 
 @contextmanager
