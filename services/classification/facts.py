@@ -7,6 +7,7 @@ from decimal import Decimal
 from schemas.classification import Match, Reason
 from services.classification.item import Item
 from services.classification.lexicon import Lexicon
+from services.classification.text import Folded
 from services.classification.matching import Reading, cas_facts, derive, read
 
 _HS = re.compile(r"^[0-9]{4,13}$")
@@ -25,6 +26,8 @@ class Facts:
     codes: tuple[tuple[str, str, Match], ...] = ()
     """(declared for: cn/us/eu or empty, code, where)"""
     notes: tuple[Reason, ...] = ()
+    texts: tuple[tuple[str, Folded], ...] = ()
+    """Description and end use, folded, for names of parties in them."""
 
     def holds(self, fact: str) -> bool:
         """Tell whether a fact is known."""
@@ -43,6 +46,9 @@ def gather(item: Item, lexicon: Lexicon) -> Facts:
     if item.end_use:
         use = read(lexicon, item.end_use, purpose_only=True)
         _take(facts, use, "end_use")
+        facts.texts = (("description", reading.folded), ("end_use", use.folded))
+    else:
+        facts.texts = (("description", reading.folded),)
     extra = Reading()
     if item.cas:
         cas_facts(lexicon, item.cas.strip(), (0, len(item.cas)), extra)
@@ -124,11 +130,13 @@ def _heading(facts: Facts, item: Item, lexicon: Lexicon) -> None:
             ),
         )
         return
-    for heading in lexicon.headings:
-        if digits.startswith(heading.prefix):
-            for fact in heading.facts:
-                facts.said.setdefault(fact if fact.startswith("hs_") else f"hs:{fact}", match)
-        if heading.watch and digits.startswith(heading.prefix):
+    for size in range(4, len(digits) + 1):
+        heading = lexicon.headings.get(digits[:size])
+        if heading is None:
+            continue
+        for fact in heading.facts:
+            facts.said.setdefault(fact if fact.startswith("hs_") else f"hs:{fact}", match)
+        if heading.watch:
             facts.watched = f"{heading.prefix} {heading.title}"
     if "hs:re" in facts.said or "hs_mixture" in facts.said:
         facts.said.setdefault("hs_watched", match)

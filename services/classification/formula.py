@@ -12,9 +12,7 @@ _ELEMENTS = (
 ).split()
 _CASE = {symbol.lower(): symbol for symbol in _ELEMENTS}
 _ANIONS = frozenset("O F Cl Br I S Se Te".split())
-_METALS = frozenset(
-    "Mg Al Si Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge Zr Nb Mo Ag Sn Ta W In".split()
-)
+_METALS = frozenset("Mg Al Si Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge Zr Nb Mo Ag Sn Ta W In".split())
 _LIGHT = {"B": (2, 4, 6, 12), "C": (2,), "N": (1,), "P": (1,), "H": (2, 3)}
 TOKEN = re.compile(
     r"(?<![a-z0-9])(?=[a-z(\[]*[a-z]+[a-z.()·\[\]]*\d)[a-z(\[][a-z0-9.()·\[\]]{1,39}"

@@ -119,6 +119,7 @@ class Sense:
     kind: str
     facts: tuple[str, ...]
     signal: bool
+    german: bool
     bound_left: bool
     bound_right: bool
 
@@ -127,16 +128,22 @@ _UNBOUND = frozenset(("zh", "ja", "ru", "ko"))
 
 
 def _sense(name: str, kind: str, facts: tuple[str, ...], term: str, lang: str) -> Sense:
-    long_name = kind == "element" and len(term) >= (6 if lang == "de" else 7)
-    free = (lang in _UNBOUND and not term.isascii()) or long_name
-    suffix = lang == "de" and len(term) > 3
+    """Make a sense; it says on which sides the term must end a word.
+
+    Han and kana need no bounds; long element names neither (ferroneodymium); German compounds
+    end with the term (Ferritmagnet) or begin with an element's name (Neodymoxid).
+    """
+    word = lang not in _UNBOUND or term.isascii()
+    element = kind == "element" and len(term) >= (6 if lang == "de" else 7)
+    left = word and not (element and lang != "de") and not (lang == "de" and len(term) > 3)
     return Sense(
         name=name,
         kind=kind,
         facts=facts,
         signal="re" in facts or kind in ("element", "signal"),
-        bound_left=not free and not suffix and term[0].isalnum() and not is_cjk(term[0]),
-        bound_right=not free and term[-1].isalnum() and not is_cjk(term[-1]),
+        german=lang == "de",
+        bound_left=(left or (element and lang == "de")) and not is_cjk(term[0]),
+        bound_right=word and not element and not is_cjk(term[-1]),
     )
 
 
@@ -170,7 +177,7 @@ class Lexicon:
             for g in file.grades
         )
         self.derive = tuple(d for file in files for d in file.derive)
-        self.headings = tuple(h for file in files for h in file.headings)
+        self.headings = {h.prefix: h for file in files for h in file.headings}
         self.automaton = ahocorasick.Automaton()
         for term, found in senses.items():
             self.automaton.add_word(term, (len(term), tuple(found.values())))

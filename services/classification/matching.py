@@ -22,6 +22,7 @@ MAIN, CONTENT, PURPOSE = 0, 1, 2
 _SEPARATOR = re.compile(
     r"[,;|()\[\]{}，；、。:•+&]|(?<!w)/(?!\d)|\. |(?<![a-z])and(?![a-z])|(?<![a-z])und(?![a-z])"
 )
+_BETWEEN = frozenset(("", "any", "for", "for any", "the"))
 _JOINING = frozenset(("and", "und", "&", "+", "、"))
 _DIMENSION = re.compile(r"\d ?(?:mm|cm)?\s?[x×*]\s?\d|(?<![a-z])(?:d|dia|ø|φ)\s?\d")
 CODE = re.compile(
@@ -64,13 +65,14 @@ def find(lexicon: Lexicon, text: str) -> list[Hit]:
         start, end = last + 1 - length, last + 1
         left = start == 0 or not _word(text[start - 1])
         right = end == size or not _word(text[end])
-        if not right and text[end] in "esn":
-            stop = _plural(text, end)
-            if stop:
-                right, end = True, stop
         for sense in senses:
-            if (left or not sense.bound_left) and (right or not sense.bound_right):
-                found.append(Hit(start, end, sense))
+            if sense.bound_left and not left:
+                continue
+            stop = (
+                end if right or not sense.bound_right else _ending(text, end, german=sense.german)
+            )
+            if stop:
+                found.append(Hit(start, stop, sense))
     found.sort(key=lambda h: (h.start, -h.end))
     kept: list[Hit] = []
     reach, reach_start = -1, -1
@@ -83,10 +85,10 @@ def find(lexicon: Lexicon, text: str) -> list[Hit]:
     return kept
 
 
-def _plural(text: str, end: int) -> int:
-    """Give where a plural or German case ending closes the word, or 0."""
-    for ending in ("s", "en", "e", "n", "es"):
-        if text.startswith(ending, end) and not (ending == "es" and text[end - 1] not in "sxhz"):
+def _ending(text: str, end: int, *, german: bool) -> int:
+    """Give where a plural or a German case ending closes the word, or 0."""
+    for ending in ("s", "en", "e", "n", "es") if german else ("s", "es"):
+        if text.startswith(ending, end) and (german or ending == "s" or text[end - 1] in "sxhz"):
             stop = end + len(ending)
             if stop == len(text) or not _word(text[stop]):
                 return stop
@@ -132,7 +134,11 @@ def _formulas(lexicon: Lexicon, text: str) -> list[Hit]:
         partners = (f"p_{s}" for s in found if s not in ours)
         facts = (*ours, "re", "formula", *_form_of(found, ours), *partners)
         out.append(
-            Hit(match.start(), match.end(), Sense("formula", "material", facts, True, False, False))
+            Hit(
+                match.start(),
+                match.end(),
+                Sense("formula", "material", facts, True, False, False, False),
+            )
         )
     return out
 
@@ -162,7 +168,7 @@ def _symbols(lexicon: Lexicon, text: str) -> list[Hit]:
     for pattern, group in _symbol_patterns(lexicon):
         for match in pattern.finditer(text):
             symbol = match.group(group)
-            sense = Sense(symbol, "element", (symbol, "re"), True, False, False)
+            sense = Sense(symbol, "element", (symbol, "re"), True, False, False, False)
             out.append(Hit(match.start(group), match.end(group), sense))
     return out
 
@@ -298,7 +304,7 @@ def _back(hits: list[Hit], roles: list[int], place: int) -> None:
 def _absent(lexicon: Lexicon, text: str, hits: list[Hit], place: int) -> bool:
     hit = hits[place]
     for other in hits[max(0, place - 4) : place]:
-        if other.sense.name == "absence" and text[other.end : hit.start].strip() in ("", "any"):
+        if other.sense.name == "absence" and text[other.end : hit.start].strip() in _BETWEEN:
             return True
     for other in hits[place + 1 : place + 4]:
         if other.sense.name == "absence_after" and text[hit.end : other.start].strip() == "":

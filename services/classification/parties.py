@@ -1,6 +1,7 @@
 """Named parties and stated end uses: what they add to a verdict."""
 
 import re
+from datetime import date
 from functools import lru_cache
 
 from rapidfuzz import fuzz
@@ -10,7 +11,7 @@ from services.classification.facts import Facts
 from services.classification.findings import cited
 from services.classification.item import Item
 from services.classification.policy import Cited, Pack, PartyRule
-from services.classification.text import fold_term
+from services.classification.text import Folded, fold_term
 
 _FORM = re.compile(
     r"\b(?:inc|incorporated|corp|corporation|company|co|ltd|limited|llc|llp|plc|gmbh|ag|sa|nv|bv|kk|the)\b"
@@ -29,9 +30,13 @@ def bare_name(name: str) -> str:
 
 
 def findings(
-    key: str, pack: Pack, item: Item, facts: Facts, day: object
+    key: str, pack: Pack, item: Item, facts: Facts, day: date, so_far: Verdict
 ) -> list[tuple[Verdict, Reason]]:
-    """Check parties, the words about owners, and the end use against the pack."""
+    """Check parties, the words about owners, and the end use against the pack.
+
+    Military goods that are on no list (`so_far` clear) are for an officer; a military end use
+    is presumed refused whatever the goods.
+    """
     out: list[tuple[Verdict, Reason]] = []
     for party in item.parties or ():
         out += _one(key, pack, party.role, party.name, day)
@@ -41,18 +46,22 @@ def findings(
             out.append(
                 (Verdict.REVIEW, cited(key, pack, source, "screening", "PARTY_HIT", text, "for"))
             )
-    for name, text in (("description", item.description), ("end_use", item.end_use)):
-        if text:
-            out += _mentioned(key, pack, name, text, day)
+    for name, folded in facts.texts if pack.parties else ():
+        out += _mentioned(key, pack, name, folded, day)
     for use in pack.end_uses:
-        match = facts.said.get(use.fact) or facts.said.get(f"for:{use.fact}")
-        if match and (not use.countries or item.destination in use.countries):
-            reason = cited(key, pack, use, use.rule, use.reason, use.title, "for", (match,))
-            out.append((use.verdict, reason))
+        if use.countries and item.destination not in use.countries:
+            continue
+        purpose = facts.said.get(f"for:{use.fact}")
+        match = purpose or facts.said.get(use.fact)
+        if match is None:
+            continue
+        full = purpose is not None or so_far.gravity >= Verdict.REVIEW.gravity
+        verdict, code = (use.verdict, use.reason) if full else (Verdict.REVIEW, "CATCH_ALL")
+        out.append((verdict, cited(key, pack, use, use.rule, code, use.title, "for", (match,))))
     return out
 
 
-def _one(key: str, pack: Pack, role: str, name: str, day: object) -> list[tuple[Verdict, Reason]]:
+def _one(key: str, pack: Pack, role: str, name: str, day: date) -> list[tuple[Verdict, Reason]]:
     bare = bare_name(name)
     where = (Match(field=f"parties.{role}", text=name, start=0, end=len(name)),)
     for rule in pack.parties:
@@ -79,30 +88,39 @@ def _one(key: str, pack: Pack, role: str, name: str, day: object) -> list[tuple[
     return []
 
 
-def _current(rule: PartyRule, day: object) -> bool:
-    return rule.start is None or rule.start <= day  # type: ignore[operator]
+def _current(rule: PartyRule, day: date) -> bool:
+    return rule.start is None or rule.start <= day
 
 
 def _mentioned(
-    key: str, pack: Pack, field: str, text: str, day: object
+    key: str, pack: Pack, field: str, folded: Folded, day: date
 ) -> list[tuple[Verdict, Reason]]:
     """A named party in free text: presumed refused where it owns half or more."""
-    folded = f" {bare_name(text[:2000])} "
+    text = folded.text
     for rule in pack.parties:
         for listed in rule.names:
-            if f" {bare_name(listed)} " not in folded or not _current(rule, day):
+            name = _folded(listed)
+            place = text.find(name)
+            if place < 0 or not _current(rule, day) or not _alone(text, place, len(name)):
                 continue
-            shares = [int(s) for s in _SHARE.findall(text)]
-            owned = any(word in text.lower() for word in _OWNED)
+            shares = [int(share) for share in _SHARE.findall(text)]
+            owned = any(word in text for word in _OWNED)
             half = owned and (not shares or max(shares) >= 50)
             verdict = rule.verdict if half else Verdict.REVIEW
             code = "DENY_PRESUMED" if half else "PARTY_HIT"
-            place = text.lower().find(listed.lower())
-            start = max(place, 0)
-            end = start + len(listed) if place >= 0 else len(text)
-            where = (Match(field=field, text=text[start:end], start=start, end=end),)
-            said = f"{field} names {listed}, a named party" + (
-                " that owns half or more" if half else ""
-            )
+            start, end = folded.span(place, place + len(name))
+            where = (Match(field=field, text=folded.origin[start:end], start=start, end=end),)
+            tail = " that owns half or more" if half else ""
+            said = f"{field} names {listed}, a named party{tail}"
             return [(verdict, cited(key, pack, rule, rule.rule, code, said, "for", where))]
     return []
+
+
+@lru_cache(maxsize=512)
+def _folded(name: str) -> str:
+    return fold_term(name)
+
+
+def _alone(text: str, place: int, size: int) -> bool:
+    before, after = text[place - 1 : place], text[place + size : place + size + 1]
+    return not (before.isalnum() or after.isalnum())

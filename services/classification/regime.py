@@ -64,7 +64,7 @@ def evaluate(
     foreign_words = facts.holds("foreign_owned") or facts.holds("for:foreign_owned")
     reached = reach(pack, key, item, foreign_words=foreign_words)
     applies, subject = _apply(key, pack, item, facts, day, draft, reached, reasons, missing)
-    verdict = _finish(pack, compiled.digest, draft, applies=applies, subject=subject)
+    verdict = _finish(compiled, draft, applies=applies, subject=subject)
     return Outcome(verdict, tuple(reasons), tuple(missing), intrinsic)
 
 
@@ -107,7 +107,7 @@ def _goods(
             )
         )
     if found:
-        _from_findings(key, pack, item, found, draft, reasons, missing)
+        _from_findings(key, compiled, item, found, draft, reasons, missing)
     for code, entry in listed:
         _from_listed(key, pack, item, code, entry, draft, reasons)
     if found or listed:
@@ -123,13 +123,14 @@ def _goods(
 
 def _from_findings(
     key: str,
-    pack: Pack,
+    compiled: Compiled,
     item: Item,
     found: list[Finding],
     draft: Draft,
     reasons: list[Reason],
     missing: list[str],
 ) -> None:
+    pack = compiled.pack
     top = found[0]
     chosen = next((f for f in found if f.entry.code and f.verdict is top.verdict), None)
     chosen = chosen or next((f for f in found if f.entry.code), None)
@@ -149,7 +150,7 @@ def _from_findings(
     else:
         draft.status = top.status
     if pack.licensing == "country_chart" and chosen and chosen.entry.code:
-        _by_chart(key, pack, item, chosen, draft, reasons)
+        _by_chart(key, compiled, item, chosen, draft, reasons)
     for finding in found[:4]:
         reasons.append(explain(key, pack, finding))
         if finding.verdict is V.REVIEW:
@@ -157,10 +158,11 @@ def _from_findings(
 
 
 def _by_chart(
-    key: str, pack: Pack, item: Item, chosen: Finding, draft: Draft, reasons: list[Reason]
+    key: str, compiled: Compiled, item: Item, chosen: Finding, draft: Draft, reasons: list[Reason]
 ) -> None:
+    pack = compiled.pack
     base = (chosen.entry.code or "")[:5]
-    listed = next((item_ for item_ in pack.listed if item_.code == base), None)
+    listed = compiled.listed.get(base)
     decision, text = chart.decide(pack, listed, item.destination or "")
     draft.decision = decision
     draft.license_type = (
@@ -327,7 +329,7 @@ def _apply(
         if reached.answer == "broker":
             draft.decision = V.REVIEW
     for verdict, reason in (
-        *parties.findings(key, pack, item, facts, day),
+        *parties.findings(key, pack, item, facts, day, draft.decision),
         *_places(key, pack, item, draft),
     ):
         reasons.append(reason)
@@ -358,12 +360,13 @@ def _places(key: str, pack: Pack, item: Item, draft: Draft) -> list[tuple[Verdic
 
 
 def _finish(
-    pack: Pack, digest: str, draft: Draft, *, applies: bool, subject: bool | None
+    compiled: Compiled, draft: Draft, *, applies: bool, subject: bool | None
 ) -> RegimeVerdict:
+    pack = compiled.pack
     update: dict[str, object] = {}
     if pack.code_field == "eccn":
         code = draft.code or (pack.unlisted_code if draft.decided else None)
-        listed = next((x for x in pack.listed if x.code == (draft.code or "")[:5]), None)
+        listed = compiled.listed.get((draft.code or "")[:5])
         update = {
             "eccn": code,
             "subject_to_ear": subject,
@@ -389,7 +392,7 @@ def _finish(
         listed=draft.listed,
         license_type=draft.license_type,
         pack=pack.name,
-        digest=digest,
+        digest=compiled.digest,
         next_change=draft.next_change.isoformat() if draft.next_change else None,
         **update,
     )
