@@ -130,6 +130,8 @@ class Reservation(Model):
     used_quantity: Amount = ZERO
     used_value: Amount = ZERO
     valid_to: date | None = None
+    granted_offset: int = 0
+    """Where in the ledger it was granted: tells the newer from the older."""
     shipments: tuple[str, ...] = ()
     closed_at: Instant | None = None
 

@@ -98,6 +98,7 @@ def _request(
         value=judged.value,
         currency=judged.currency,
         valid_to=license_.terms.valid_to,
+        granted_offset=record.offset,
     )
     answer = answers.granted(record, reservation, "granted", license_, granted)
     return {LICENSE: granted, request.reservation_id: reservation}, [answer]
@@ -144,7 +145,7 @@ def _adjust(
         return {}, [answers.posted(record, asked, "adjust", "no_such_reservation", license_)]
     request = known.request.model_copy(update={"quantity": asked.quantity, "value": asked.value})
     others = _less(license_, known)
-    judged = judge(others, request, partition)
+    judged = judge(_unused(others, known), request, partition)
     if isinstance(judged, Refusal):
         return {}, [answers.posted(record, asked, "adjust", judged.reason, license_)]
     changed = known.model_copy(
@@ -161,6 +162,16 @@ def _less(license_: License, reservation: Reservation) -> License:
         update={
             "reserved_quantity": license_.reserved_quantity - reservation.open_quantity,
             "reserved_value": license_.reserved_value - reservation.open_value,
+        }
+    )
+
+
+def _unused(license_: License, reservation: Reservation) -> License:
+    """Take off what has shipped of a reservation: new totals include it."""
+    return license_.model_copy(
+        update={
+            "used_quantity": license_.used_quantity - reservation.used_quantity,
+            "used_value": license_.used_value - reservation.used_value,
         }
     )
 

@@ -4,6 +4,7 @@ Whatever ends a license's standing answers every open reservation that no longer
 """
 
 from datetime import datetime, time, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 from schemas.base import Model
@@ -131,10 +132,11 @@ def balance_adjusted(
     license_: License, aggregate: Aggregate, record: Recorded[Any], partition: Partition
 ) -> Effect:
     """An officer corrects what is used (negative: credit), naming the authority's document."""
-    del aggregate, partition
     event: BalanceAdjusted = record.event
-    same_unit = event.unit is None or (license_.terms and event.unit == license_.terms.unit)
-    if event.adjustment_id in license_.adjustments or not same_unit:
+    terms = license_.terms
+    same_unit = event.unit is None or (terms and event.unit == terms.unit)
+    same_currency = event.currency is None or (terms and event.currency == terms.currency)
+    if event.adjustment_id in license_.adjustments or not (same_unit and same_currency):
         return {}, []
     adjusted = license_.model_copy(
         update={
@@ -143,7 +145,7 @@ def balance_adjusted(
             "adjustments": (*license_.adjustments, event.adjustment_id),
         }
     )
-    return {LICENSE: adjusted}, []
+    return _withdraw(adjusted, aggregate, record, partition)
 
 
 def deadline(
@@ -178,23 +180,37 @@ def _withdraw(
     """
     changes: dict[str, Model | None] = {LICENSE: license_}
     outputs: list[Output] = []
-    short = (license_.remaining_quantity or ZERO) < ZERO or (
-        license_.remaining_value or ZERO
-    ) < ZERO
+    opened = [
+        (name, entity)
+        for name, entity in aggregate.items()
+        if isinstance(entity, Reservation) and entity.state != "closed"
+    ]
     excess, excess_value = license_.remaining_quantity, license_.remaining_value
-    opened = [(name, entity) for name, entity in aggregate.items() if name != LICENSE]
-    for name, entity in reversed(opened):
-        if not isinstance(entity, Reservation) or entity.state != "open":
+    for _, entity in opened:
+        if entity.state == "withdrawn":
+            excess, excess_value = _freed(excess, excess_value, entity)
+    # By offset, not as the aggregate lists them: Redis gives entities back in any order.
+    for name, entity in sorted(opened, key=lambda found: -found[1].granted_offset):
+        if entity.state != "open":
             continue
         reason = _no_longer(license_, entity, partition)
-        if reason is None and short and _is_short(excess, excess_value):
+        if reason is None and _is_short(excess, excess_value):
             reason = HoldReason.LICENSE_EXHAUSTED
-            excess = None if excess is None else excess + entity.open_quantity
-            excess_value = None if excess_value is None else excess_value + entity.open_value
         if reason is not None:
+            excess, excess_value = _freed(excess, excess_value, entity)
             changes[name] = entity.model_copy(update={"state": "withdrawn"})
             outputs.append(answers.withdrawn(record, name, entity, reason))
     return changes, outputs
+
+
+def _freed(
+    quantity: Decimal | None, value: Decimal | None, reservation: Reservation
+) -> tuple[Decimal | None, Decimal | None]:
+    """Count a withdrawn reservation as given back, for it will be: nobody else need go for it."""
+    return (
+        None if quantity is None else quantity + reservation.open_quantity,
+        None if value is None else value + reservation.open_value,
+    )
 
 
 def _is_short(quantity: Any, value: Any) -> bool:
