@@ -16,6 +16,7 @@ def numbered_lines(file: str) -> Iterator[tuple[int, str]]:
         refuse(f"{file}: {error.strerror}")
     except UnicodeDecodeError as error:
         refuse(f"{file}: not UTF-8 at byte {error.start}")
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
+        # Only a newline ends a line: JSON strings may hold U+2028 and its kin as they are.
         if line.strip():
-            yield number, line
+            yield number, line.removesuffix("\r")

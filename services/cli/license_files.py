@@ -76,7 +76,7 @@ def _row(line: int, raw: dict[str, Any]) -> Row:
 
 
 def _json_rows(text: str) -> Iterator[tuple[int, dict[str, Any] | BadRow]]:
-    for number, line in enumerate(text.lstrip("\ufeff").splitlines(), start=1):
+    for number, line in enumerate(text.lstrip("\ufeff").split("\n"), start=1):
         if not line.strip():
             continue
         try:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from schemas.base import Model, plain
 from schemas.envelope import derived_id
+from schemas.events import encode
 from schemas.orders import (
     OrderAmended,
     OrderCancelled,
@@ -16,6 +17,7 @@ from schemas.orders import (
     OrderReturned,
     OrderShipped,
 )
+from schemas.topics import ORDERS
 from services.classification.check_input import BadLine, Line, load, parse_line, parse_moment
 from services.classification.item import Party
 
@@ -25,6 +27,9 @@ TYPES: Final[dict[str, type[Model]]] = {
 }
 LINES_SOURCE: Final = "orders-submit"
 NOON: Final = time(12, tzinfo=UTC)
+BYTES_MAX: Final = ORDERS.max_bytes - 4_096
+"""The topic's limit, less what key, headers and framing take of it."""
+ID_MAX: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +59,14 @@ def parse_events(lines: Iterable[tuple[int, str]]) -> Parsed:
     """Read `{"type", "id", "source", "time", "data"}` a line; every fault of the file is found."""
     events: list[Submitted] = []
     faults: list[Fault] = []
+    seen: dict[tuple[str, str], tuple[int, Submitted]] = {}
     for number, text in lines:
         try:
-            events.append(_event(load(text)))
+            event = _event(load(text))
+            first, known = seen.setdefault((event.source, event.id), (number, event))
+            if known != event:
+                raise BadLine("id", f"stands in line {first} already, with other content")
+            events.append(_checked(event))
         except BadLine as bad:
             faults.append(Fault(number, bad.field, bad.error))
         except ValidationError as error:
@@ -72,6 +82,8 @@ def _event(raw: dict[str, Any]) -> Submitted:
     for field in ("type", "id", "source", "time"):
         if not isinstance(raw.get(field), str) or not raw[field]:
             raise BadLine(field, "needed, a string")
+        if len(raw[field]) > ID_MAX:
+            raise BadLine(field, f"is longer than {ID_MAX} characters")
     model = TYPES.get(raw["type"])
     if model is None:
         raise BadLine("type", f"{raw['type']!r} is none of {', '.join(TYPES)}")
@@ -86,6 +98,14 @@ def _event(raw: dict[str, Any]) -> Submitted:
     return Submitted(raw["id"], raw["source"], _moment(raw["time"]), event.key, event)
 
 
+def _checked(event: Submitted) -> Submitted:
+    """Refuse what the topic would not take; else a good file is sent in part."""
+    size = len(encode(event.event))
+    if size > BYTES_MAX:
+        raise BadLine("data", f"takes {size} bytes; a record of orders holds {BYTES_MAX}")
+    return event
+
+
 def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
@@ -96,9 +116,13 @@ def _moment(text: str) -> datetime:
     return moment
 
 
+Member = tuple[int, Line]
+"""A line of an order, with its number in the file."""
+
+
 def parse_lines(lines: Iterable[tuple[int, str]]) -> Parsed:
     """Read the input of `check`, grouped by `order_id` into one OrderPlaced each."""
-    groups: dict[str, list[tuple[int, Line]]] = {}
+    groups: dict[str, list[Member]] = {}
     faults: list[Fault] = []
     for number, text in lines:
         try:
@@ -109,15 +133,59 @@ def parse_lines(lines: Iterable[tuple[int, str]]) -> Parsed:
         groups.setdefault(line.order_id or line.id, []).append((number, line))
     events: list[Submitted] = []
     for order_id, members in groups.items():
+        differing = _differing(members)
+        if differing:
+            faults += differing
+            continue
         try:
-            events.append(_placed(order_id, [line for _, line in members]))
+            events.append(_checked(_placed(order_id, [line for _, line in members])))
+        except BadLine as bad:
+            faults.append(Fault(members[0][0], bad.field, bad.error))
         except ValidationError as error:
-            first = error.errors()[0]
-            at = first["loc"]
-            row = int(at[1]) if len(at) > 1 and at[0] == "lines" else 0
-            place = ".".join(str(part) for part in at)
-            faults.append(Fault(members[row][0], place, first["msg"]))
-    return events, faults
+            # That no good line is left follows from the faults of the lines.
+            own = [e for e in error.errors() if (e["loc"], e["type"]) != (("lines",), "too_short")]
+            faults += [_fault_of(members, e["loc"], e["msg"]) for e in own]
+    return events, sorted(faults, key=lambda fault: fault.line)
+
+
+_OF_ORDER: Final = (
+    "exporter_country", "destination", "ship_from", "parties", "mode", "purpose", "incoterm",
+)  # fmt: skip
+"""Fields of `check` lines that an order has once: its lines must agree on them."""
+
+
+def _differing(members: list[Member]) -> list[Fault]:
+    """Find lines that contradict the first one of their order: no line may ship on its facts."""
+    first, head = members[0]
+    faults = []
+    for number, line in members[1:]:
+        if parse_moment(line.as_of) != parse_moment(head.as_of):
+            faults.append(_contradiction(number, "as_of", first))
+        faults += [
+            _contradiction(number, field, first)
+            for field in _OF_ORDER
+            if getattr(line.item, field) != getattr(head.item, field)
+        ]
+        if line.id in [known.id for at, known in members if at < number]:
+            faults.append(Fault(number, "id", "another line of this order has it already"))
+    return faults
+
+
+def _contradiction(number: int, field: str, first: int) -> Fault:
+    return Fault(number, field, f"differs from line {first}, which is of the same order")
+
+
+_OWN_NAMES: Final = {"exporter": "exporter_country", "line_id": "id"}
+
+
+def _fault_of(members: list[Member], location: tuple[int | str, ...], error: str) -> Fault:
+    """Name a fault of the order by the line and field of the file it came from."""
+    number, own = members[0][0], location
+    if len(location) > 2 and location[0] == "lines":
+        number, own = members[int(location[1])][0], location[2:]
+    if own and own[0] in _OWN_NAMES:
+        return Fault(number, _OWN_NAMES[str(own[0])], error)
+    return Fault(number, ".".join(str(part) for part in own) or None, error)
 
 
 def _placed(order_id: str, lines: list[Line]) -> Submitted:
@@ -132,9 +200,10 @@ def _placed(order_id: str, lines: list[Line]) -> Submitted:
             "exporter": {"id": "default", "country": head.exporter_country},
             "ship_from": head.ship_from,
             "destination": head.destination,
-            "parties": [_party(party, head.destination) for party in head.parties or ()],
+            "parties": [_party(party, head.destination, at) for party in head.parties or ()],
             "mode": head.mode,
             "purpose": head.purpose,
+            "incoterm": head.incoterm,
             "lines": [_line(line) for line in lines],
         }
     )
@@ -142,14 +211,16 @@ def _placed(order_id: str, lines: list[Line]) -> Submitted:
     return Submitted(event_id, LINES_SOURCE, at, order.key, order)
 
 
-def _party(party: Party, destination: str | None) -> dict[str, Any]:
+def _party(party: Party, destination: str | None, at: datetime) -> dict[str, Any]:
     """A party without a country is taken to sit at the destination."""
+    screened = {"result": party.screened, "list_version": "not stated", "at": at}
     return {
         "role": party.role,
         "name": party.name,
         "country": party.country or destination,
         "owner_country": party.owner_country,
         "id": party.id,
+        "screened": screened if party.screened else None,
     }
 
 

@@ -7,27 +7,31 @@ from typing import Any, NoReturn
 import orjson
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-OUT = Console()
+PIPE_COLUMNS = 200
+"""Width of a table where nobody looks at a screen: ids are not folded, so they can be cut out."""
+OUT = Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS)
 ERR = Console(stderr=True)
 BAD_INPUT = 1
 
 
 def emit(value: Any) -> None:
-    """Write one JSON object on one line."""
+    """Write one JSON object on one line, at once: somebody may follow along a pipe."""
     sys.stdout.write(orjson.dumps(value, default=str).decode() + "\n")
+    sys.stdout.flush()
 
 
 def say(text: str) -> None:
     """Say something to a person, on stderr."""
-    ERR.print(text, highlight=False)
+    ERR.print(text, highlight=False, soft_wrap=True)
 
 
 def refuse(text: str) -> NoReturn:
     """End with a sentence and exit code 1."""
-    ERR.print(f"[red]exportgate:[/red] {text}", highlight=False)
+    ERR.print("[red]exportgate:[/red]", escape(text), highlight=False, soft_wrap=True)
     raise typer.Exit(BAD_INPUT)
 
 
