@@ -60,5 +60,6 @@ def _cancel_lines(turn: Turn, event: OrderCancelled, left: list[str]) -> None:
     text = "lines were cancelled"
     turn.hold([DecisionReason(code=HoldReason.AMENDED, text=text)])
     shrunk = order.model_copy(update={"lines": kept})
-    turn.update(assessed=state.assessed.model_copy(update={"order": shrunk}))
+    determined = tuple(line for line in state.assessed.lines if line.line_id in left)
+    turn.update(assessed=state.assessed.model_copy(update={"order": shrunk, "lines": determined}))
     officers.ask_for_recheck(turn, "lines_cancelled", turn.record.id)

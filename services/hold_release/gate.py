@@ -103,7 +103,7 @@ def _assessed(turn: Turn, gate: Gate) -> None:
         revision_digest=event.order_digest if newer else state.revision_digest,
         faults=_distinct([*kept, *faults]),
         findings=event.findings if newer else _distinct([*state.findings, *event.findings]),
-        recheck_by=None,
+        recheck_by=None if newer or event.check >= state.asked_check else state.recheck_by,
     )
     reserve.drop_useless(turn, list(needs_of(turn.state)))
     _forget_refusals(turn)
@@ -250,7 +250,8 @@ def _recheck_wanted(turn: Turn, gate: Gate) -> None:
         return
     turn.update(wanted=(*turn.state.wanted, event.cause_id)[-8:])
     if event.recheck_by is not None and turn.state.assessed is not None:
-        turn.update(recheck_by=event.recheck_by)
+        earlier = turn.state.recheck_by or event.recheck_by
+        turn.update(recheck_by=min(earlier, event.recheck_by))
     officers.ask_for_recheck(turn, event.cause, event.cause_id)
 
 
@@ -329,9 +330,9 @@ def deadlines(state: OrderState) -> list[tuple[str, datetime]]:
         found.append(("recheck", state.recheck_by))
     if state.recall_at is not None:
         found.append(("recall", state.recall_at))
-    event_basis = state.reservations and state.reservations[0].time_basis == "event"
-    if state.phase == "released" and state.release is not None and not event_basis:
-        found.append(("release", state.release.valid_until))
+    release = state.release
+    if state.phase == "released" and release is not None and release.time_basis == "log":
+        found.append(("release", release.valid_until))
     return found
 
 

@@ -43,17 +43,27 @@ def _reserve_and_release(turn: Turn) -> None:
     if reached == "waiting":
         if turn.state.phase == "released":
             turn.hold([reason(HoldReason.AMENDED, "a license is needed that is not reserved")])
-        elif turn.state.phase != "held":
-            turn.update(phase="reserving")
+        else:
+            _wait(turn)
+        return
+    if turn.state.phase != "released" and turn.state.asked_check > turn.state.check:
+        # About to be determined again: nothing new is released on what was known before.
+        _wait(turn)
         return
     _release(turn)
+
+
+def _wait(turn: Turn) -> None:
+    """Wait for an answer; a hold that stands goes on standing."""
+    if turn.state.phase != "held":
+        turn.update(phase="reserving")
 
 
 def _release(turn: Turn) -> None:
     until = valid_until(turn.state, turn.clock, SHIP_AFTER_RELEASE)
     standing = turn.state.release if turn.state.phase == "released" else None
     if standing is not None and standing.valid_until <= until and not turn.state.stale:
-        turn.update(recheck_by=None, answer_by=None)
+        turn.update(answer_by=None)
         return
     if until <= turn.clock:
         turn.hold([reason(HoldReason.RELEASE_EXPIRED, f"a release would end {until}")])

@@ -62,9 +62,9 @@ def _pursue_one(turn: Turn, need: Need) -> Progress:
     if _revived(turn, need):
         return "waiting"
     tried = _tried(turn.state, need)
-    for attempt, candidate in enumerate(need.assessed.candidates):
+    for candidate in need.assessed.candidates:
         if candidate.license_id not in tried:
-            _ask(turn, need, candidate, attempt)
+            _ask(turn, need, candidate)
             return "waiting"
     return "failed"
 
@@ -216,7 +216,9 @@ def _facts_digest(request: ReservationRequested) -> str:
     return hashlib.sha256(encode(request.model_copy(update=_NOT_FACTS))).hexdigest()
 
 
-def _ask(turn: Turn, need: Need, candidate: Candidate, attempt: int) -> None:
+def _ask(turn: Turn, need: Need, candidate: Candidate) -> None:
+    """Ask for a reservation of its own: what was voided is never asked for again."""
+    attempt = turn.state.attempts
     request = _request(turn, need, candidate, attempt)
     turn.to_ledger(candidate.license_id, "request", request, request.reservation_id)
     entry = Reservation(
@@ -227,8 +229,13 @@ def _ask(turn: Turn, need: Need, candidate: Candidate, attempt: int) -> None:
         facts=_facts_digest(request),
         time_basis=turn.time_basis,
         state="asked",
+        attempt=attempt,
     )
-    turn.update(reservations=(*turn.state.reservations, entry), answer_by=request.answer_by)
+    turn.update(
+        reservations=(*turn.state.reservations, entry),
+        answer_by=request.answer_by,
+        attempts=attempt + 1,
+    )
 
 
 def ask_again(turn: Turn, needs: list[Need]) -> None:
@@ -240,9 +247,9 @@ def ask_again(turn: Turn, needs: list[Need]) -> None:
         if entry.state == "confirming":
             confirm(turn, entry)
             continue
-        for attempt, candidate in enumerate(need.assessed.candidates):
+        for candidate in need.assessed.candidates:
             if candidate.license_id == entry.license_id:
-                request = _request(turn, need, candidate, attempt)
+                request = _request(turn, need, candidate, entry.attempt)
                 if request.reservation_id == entry.reservation_id:
                     turn.to_ledger(entry.license_id, "request", request, entry.reservation_id)
     turn.update(answer_by=turn.now + ANSWER_WITHIN)
@@ -263,9 +270,9 @@ def drop_useless(turn: Turn, needs: list[Need]) -> None:
 def _serves(turn: Turn, need: Need, entry: Reservation) -> bool:
     if entry.state == "withdrawn":
         return False
-    for attempt, candidate in enumerate(need.assessed.candidates):
+    for candidate in need.assessed.candidates:
         if candidate.license_id == entry.license_id:
-            return _facts_digest(_request(turn, need, candidate, attempt)) == entry.facts
+            return _facts_digest(_request(turn, need, candidate, entry.attempt)) == entry.facts
     return False
 
 

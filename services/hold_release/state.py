@@ -39,6 +39,8 @@ class Reservation(Model):
     reason: str | None = None
     text: str = ""
     ever_released: bool = False
+    attempt: int = 0
+    """Which of the order's requests it was."""
 
 
 class Release(Model):
@@ -48,6 +50,7 @@ class Release(Model):
     revision: int
     seq: int
     valid_until: Instant
+    time_basis: Literal["log", "event"] = "log"
     value: str
     """The decision as written, so that a stale one can be sent again, byte for byte."""
     order: Order
@@ -68,6 +71,8 @@ class OrderState(Model):
     assessment_id: str | None = None
     assessed: OrderAssessed | None = None
     reservations: tuple[Reservation, ...] = ()
+    attempts: int = 0
+    """Requests made so far: each has a reservation id of its own."""
     faults: tuple[DecisionReason, ...] = ()
     findings: tuple[Finding, ...] = ()
     votes: tuple[OfficerDecided, ...] = ()

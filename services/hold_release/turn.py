@@ -158,6 +158,7 @@ class Turn:
             revision=state.revision,
             seq=event.seq,
             valid_until=valid_until,
+            time_basis=self.time_basis,
             value=value.decode(),
             order=state.assessed.order,
         )
