@@ -4,19 +4,28 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from schemas.base import Model
+from schemas.checks import (
+    ReservationConfirmRequested,
+    ReservationRequested,
+    ReservationSettled,
+    ReservationVoided,
+)
 from schemas.decisions import Decided
 from schemas.envelope import Output, Recorded
 from schemas.events import encode
 from schemas.fold import Fold, Partition
+from schemas.orders import RecheckRequested
 from schemas.topics import CHECKS, DECISIONS, LICENSES
 from services.hold_release.gate import Gate
 from services.hold_release.state import ORDER, OrderState
 from services.license_check import ledger
 from services.license_check.book import LICENSE, License, Reservation
 from tests.support.builders import KEY, SECOND, T0, recorded
+
+E = TypeVar("E", bound=Model)
 
 
 @dataclass
@@ -121,6 +130,30 @@ class GateRun(FoldRun):
     def reasons(self) -> list[str]:
         """Codes of the decision that stands."""
         return [reason.code.value for reason in self.last.reasons]
+
+    def sent(self, kind: type[E]) -> list[E]:
+        """All events of a kind it ever wrote, in order."""
+        return [each.event for each in self.outputs if isinstance(each.event, kind)]
+
+    def sent_rechecks(self) -> list[RecheckRequested]:
+        """The re-checks it numbered."""
+        return self.sent(RecheckRequested)
+
+    def draws(self) -> list[tuple[str, str]]:
+        """What it asked of which license: `request`, `confirm`, `settle`, `void`."""
+        return [
+            (_DRAWS[type(each.event)], each.key)
+            for each in self.outputs
+            if type(each.event) in _DRAWS
+        ]
+
+
+_DRAWS: Final = {
+    ReservationRequested: "request",
+    ReservationConfirmRequested: "confirm",
+    ReservationSettled: "settle",
+    ReservationVoided: "void",
+}
 
 
 class LedgerRun(FoldRun):

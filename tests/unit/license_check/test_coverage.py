@@ -208,7 +208,9 @@ def test_does_not_cover(reason: R, license_: dict[str, Any], facts: dict[str, An
 
 @pytest.mark.parametrize("empty", ["consignees", "end_users", "destinations", "codes"])
 def test_an_empty_list_covers_nothing_however_much_else_is_any(empty: str) -> None:
-    wide = {name: ("*",) for name in ("consignees", "end_users", "destinations", "codes")}
+    wide: dict[str, Any] = {
+        name: ("*",) for name in ("consignees", "end_users", "destinations", "codes")
+    }
     assert isinstance(coverage(terms(**wide), USUAL), Draw)
 
     assert isinstance(coverage(terms(**(wide | {empty: ()})), USUAL), Refusal)

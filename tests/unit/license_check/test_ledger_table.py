@@ -266,7 +266,7 @@ MONEY: dict[str, Any] = {"value": Decimal(1000), "currency": "USD"}
 WORTH: dict[str, Any] = {"value": "600", "currency": "USD"}
 
 
-def money(run: LedgerRun) -> tuple[Decimal, Decimal, Decimal | None]:
+def money(run: LedgerRun) -> tuple[object, ...]:
     own = run.license
     return own.used_value, own.reserved_value, own.remaining_value
 
@@ -309,7 +309,9 @@ def test_value_can_be_overdrawn_too() -> None:
 
     assert isinstance(posted.event, ReservationPosted)
     assert posted.event.overdrawn is not None
-    assert (posted.event.overdrawn.quantity, posted.event.overdrawn.value) == (0, 300)
+    overdrawn = posted.event.overdrawn
+    assert overdrawn.quantity == Decimal(0)
+    assert overdrawn.value == Decimal(300)
     assert money(run) == (1300, 0, -300)
 
 
@@ -332,8 +334,8 @@ def test_an_overdraft_is_told_and_grants_nothing_more() -> None:
 
     assert isinstance(posted.event, ReservationPosted)
     assert posted.event.overdrawn is not None
-    assert (posted.event.overdrawn.quantity, posted.event.overdrawn.unit) == (30, "kg")
-    assert posted.event.balance_after.quantity == 0
+    assert posted.event.overdrawn.quantity == Decimal(30)
+    assert posted.event.balance_after.quantity == Decimal(0)
     assert isinstance(refused.event, ReservationRefused)
     assert refused.event.reason == "LICENSE_EXHAUSTED"
 
@@ -348,7 +350,8 @@ def test_an_answer_names_the_order_and_its_place_in_the_ledger() -> None:
     assert isinstance(granted, ReservationGranted)
     assert (granted.line_id, granted.regime) == ("L1", "CN")
     assert (granted.ledger_partition, granted.ledger_offset) == (0, 1)
-    assert (granted.balance_before.quantity, granted.balance_after.quantity) == (100, 90)
+    assert granted.balance_before.quantity == Decimal(100)
+    assert granted.balance_after.quantity == Decimal(90)
     assert granted.valid_to.isoformat() == "2026-12-31"
 
 
