@@ -167,6 +167,8 @@ def _states(facts: Facts) -> None:
         return
     named = "re" in said
     for fact in [f for f in said if f.startswith("hs:")]:
+        if not named and len(fact) <= 5:
+            said.setdefault(f"raw:{fact[3:]}", match)
         if not named or fact in ("hs:raw", "hs:metal", "hs:oxide", "hs:compound", "hs:ore"):
             said.setdefault(fact[3:], match)
     said.pop("st:bare", None)

@@ -30,12 +30,23 @@ def meet(compiled: Compiled, facts: Facts, day: date) -> list[Finding]:
             candidates[entry.rule] = entry
     found: list[Finding] = []
     for entry in candidates.values():
-        for clause in entry.when:
-            if all((fact in said) is wanted for fact, wanted in clause):
-                matched = tuple(dict.fromkeys(said[f] for f, wanted in clause if wanted))
-                found.append(stand(entry, day, tuple(m for m in matched if m.text)))
-                break
+        matched = met(entry, facts)
+        if matched is not None:
+            found.append(stand(entry, day, matched))
     return found
+
+
+def met(rule: Entry | Negative, facts: Facts) -> tuple[Match, ...] | None:
+    """Give what made a rule apply, or None: one of its clauses must hold whole."""
+    said = facts.said
+    for clause in rule.when:
+        for fact, wanted in clause:
+            if (fact in said) is not wanted:
+                break
+        else:
+            found = dict.fromkeys(said[fact] for fact, wanted in clause if wanted)
+            return tuple(match for match in found if match.text)
+    return None
 
 
 def stand(entry: Entry, day: date, matched: tuple[Match, ...]) -> Finding:
@@ -58,14 +69,11 @@ def order(found: list[Finding]) -> list[Finding]:
 
 def negatives(pack: Pack, facts: Facts) -> list[tuple[Negative, tuple[Match, ...]]]:
     """Give every negative entry that applies."""
-    said = facts.said
     found = []
     for negative in pack.negatives:
-        for clause in negative.when:
-            if all((fact in said) is wanted for fact, wanted in clause):
-                matched = tuple(dict.fromkeys(said[f] for f, wanted in clause if wanted))
-                found.append((negative, tuple(m for m in matched if m.text)))
-                break
+        matched = met(negative, facts)
+        if matched is not None:
+            found.append((negative, matched))
     return found
 
 

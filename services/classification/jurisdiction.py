@@ -77,7 +77,8 @@ def _outside(pack: Pack, key: str, item: Item, location: str | None) -> Reach:
             "review", (_missing(key, pack, text, "CLASSIFICATION_UNCERTAIN"),), ("who exports",)
         )
     if rule.exporter == "broker" and item.exporter_country in rule.territory:
-        return Reach("broker")
+        text = f"an exporter in {item.exporter_country} with goods from {location}: brokering"
+        return Reach("broker", (_missing(key, pack, text, "CLASSIFICATION_UNCERTAIN"),))
     if rule.origin_rule and item.origin in rule.territory:
         return Reach("origin")
     text = f"exporter {item.exporter_country}, goods from {location}: {pack.title} does not reach this order"

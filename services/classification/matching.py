@@ -58,7 +58,7 @@ class Reading:
 
 
 def find(lexicon: Lexicon, text: str) -> list[Hit]:
-    """Find every concept and marker; a find inside a longer one does not count."""
+    """Find every concept and marker; one inside a longer one (not a context) does not count."""
     found: list[Hit] = []
     size = len(text)
     for last, (length, senses) in lexicon.automaton.iter(text):
@@ -79,7 +79,7 @@ def find(lexicon: Lexicon, text: str) -> list[Hit]:
     for hit in found:
         if hit.end <= reach and (hit.start, hit.end) != (reach_start, reach):
             continue
-        if hit.end > reach:
+        if hit.end > reach and hit.sense.kind != "context":
             reach, reach_start = hit.end, hit.start
         kept.append(hit)
     return kept
@@ -108,12 +108,14 @@ def read(lexicon: Lexicon, original: str, *, purpose_only: bool = False) -> Read
     hits += _formulas(lexicon, text) + _symbols(lexicon, text)
     hits.sort(key=lambda h: (h.start, -h.end))
     if purpose_only:
-        for hit in hits:
+        for place, hit in enumerate(hits):
             if hit.sense.kind not in ("marker", "none"):
-                reading.add(hit.sense.facts, (hit.start, hit.end), "for:")
+                absent = _absent(lexicon, text, hits, place)
+                reading.add(hit.sense.facts, (hit.start, hit.end), "no:" if absent else "for:")
         return reading
     phrases = _phrases(text, hits)
     states = [_phrase(lexicon, text, part, reading) for part in phrases]
+    _stated_purpose(lexicon, text, hits, reading)
     _grades(lexicon, text, reading)
     _cas_numbers(lexicon, text, reading)
     _relate(states, reading, text)
@@ -247,12 +249,14 @@ def _phrase(lexicon: Lexicon, text: str, part: tuple[bool, list[Hit]], reading: 
     head: Hit | None = None
     signal = inside = False
     named = (0, 0)
+    absent: set[tuple[int, int]] = set()
     roles = _roles(hits, role)
     for place, hit in enumerate(hits):
         sense = hit.sense
         if sense.kind in ("marker", "none"):
             continue
         if _absent(lexicon, text, hits, place):
+            absent.add((hit.start, hit.end))
             reading.add(sense.facts, (hit.start, hit.end), "no:")
             continue
         at = roles[place]
@@ -267,11 +271,29 @@ def _phrase(lexicon: Lexicon, text: str, part: tuple[bool, list[Hit]], reading: 
             named = named if named != (0, 0) else (hit.start, hit.end)
         if at == MAIN and sense.kind in HEADS and (head is None or hit.end > head.end):
             head = hit
+    if head is None or (
+        head.sense.kind in ("form", "substance", "material") and "magnet" not in head.sense.facts
+    ):
+        _raw(hits, roles, reading, absent)
     reading.facts["~role"] = (roles[-1] if roles else role, 0)
     if head is not None:
         reading.add(head.sense.facts, (head.start, head.end), "head:")
         reading.add((head.sense.kind,), (head.start, head.end), "head:")
     return _Phrase(head, signal, inside, named)
+
+
+def _raw(hits: list[Hit], roles: list[int], reading: Reading, absent: set[tuple[int, int]]) -> None:
+    """`raw:dy` where an element by name stands in a phrase about material, not about magnets."""
+    for hit, role in zip(hits, roles, strict=True):
+        sense = hit.sense
+        span = (hit.start, hit.end)
+        if (
+            role != PURPOSE
+            and span not in absent
+            and (sense.kind == "element" or sense.name in ("formula", "raw"))
+        ):
+            if "re_magnet" not in sense.facts:
+                reading.add(tuple(f for f in sense.facts if len(f) <= 2), span, "raw:")
 
 
 def _roles(hits: list[Hit], role: int) -> list[int]:
@@ -322,6 +344,21 @@ def derive(lexicon: Lexicon, facts: dict[str, _T]) -> None:
                 facts.setdefault(fact, facts[rule.when[0][0]])
 
 
+def _stated_purpose(lexicon: Lexicon, text: str, hits: list[Hit], reading: Reading) -> None:
+    """`purposed`: the text says what the goods are for, in words no concept covers."""
+    for mark in hits:
+        if mark.sense.name != "purpose":
+            continue
+        stop = _SEPARATOR.search(text, mark.end)
+        end = stop.start() if stop else len(text)
+        rest = list(text[mark.end : end])
+        for hit in hits:
+            for place in range(max(hit.start, mark.end), min(hit.end, end)):
+                rest[place - mark.end] = " "
+        if _specific(lexicon, "".join(rest)):
+            reading.facts.setdefault("purposed", (mark.start, end))
+
+
 def _grades(lexicon: Lexicon, text: str, reading: Reading) -> None:
     for pattern, grade in lexicon.grades:
         if grade.needs and grade.needs not in reading.facts:
@@ -341,7 +378,8 @@ def cas_facts(lexicon: Lexicon, cas: str, span: tuple[int, int], reading: Readin
     name = lexicon.cas.get(cas)
     if name:
         concept = lexicon.concepts[name]
-        reading.add((*(concept.facts or (name,)), "cas", "raw"), span)
+        facts = concept.facts or (name,)
+        reading.add((*facts, "cas", "raw", *(f"raw:{f}" for f in facts if len(f) <= 2)), span)
 
 
 def _relate(states: list[_Phrase], reading: Reading, text: str) -> None:
@@ -417,14 +455,19 @@ def _content(lexicon: Lexicon, folded: Folded) -> tuple[bool, bool]:
         strange = sum(_strange(char) for char in letters)
         if strange * 2 > len(letters):
             return False, True
-        if any(is_cjk(char) for char in lexicon.vague_cjk.sub("", text)):
-            return True, False
+    return _specific(lexicon, text), False
+
+
+def _specific(lexicon: Lexicon, text: str) -> bool:
+    """Whether a word is left that is neither vague nor a number nor a part number."""
+    if not text.isascii() and any(is_cjk(char) for char in lexicon.vague_cjk.sub("", text)):
+        return True
     for match in _LATIN.finditer(_NUMBERED.sub(" ", text)):
         word = match.group()
         if len(word) > 2 and word not in lexicon.vague_words and _VOWEL.search(word):
             if word.removesuffix("s") not in lexicon.vague_words:
-                return True, False
-    return False, False
+                return True
+    return False
 
 
 def _strange(char: str) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from schemas.base import canonical
 from schemas.classification import LicenseType, PackRef, Status, Verdict
@@ -69,6 +69,8 @@ class Entry(Cited):
     reason: str = "TERM_MATCH"
     missing: str = ""
     listed: bool = True
+    beyond: bool = False
+    """Looks at transactions outside the territory alone; a jurisdiction's `origin_rule` names it."""
     rank: int = 0
     controls: tuple[str, ...] = ()
     timeline: tuple[Period, ...] = ()
@@ -216,10 +218,6 @@ class Pack(_Strict):
         """`cn-reported@2025-10-09`."""
         return f"{self.pack}@{self.version}"
 
-    @model_validator(mode="after")
-    def _consistent(self) -> "Pack":
-        return self
-
 
 def parse_pack(text: str, source: str) -> Pack:
     """Parse one pack; anything doubtful is refused with file and line."""
@@ -262,6 +260,7 @@ class Compiled:
     digest: str
     by_fact: Mapping[str, tuple[Entry, ...]]
     always: tuple[Entry, ...]
+    beyond: Mapping[str, Entry]
     by_code: Mapping[str, Entry]
     listed: Mapping[str, Listed]
 
@@ -271,6 +270,8 @@ def _compile(pack: Pack, lexicon_digest: str) -> Compiled:
     always: list[Entry] = []
     by_code: dict[str, Entry] = {}
     for entry in pack.entries:
+        if entry.beyond:
+            continue
         keys = {next((f for f, wanted in clause if wanted), "") for clause in entry.when}
         for key in sorted(keys):
             (by_fact.setdefault(key, []) if key else always).append(entry)
@@ -283,6 +284,7 @@ def _compile(pack: Pack, lexicon_digest: str) -> Compiled:
         hashlib.sha256(canonical(content)).hexdigest(),
         {key: tuple(found) for key, found in by_fact.items()},
         tuple(always),
+        {entry.rule: entry for entry in pack.entries if entry.beyond},
         by_code,
         {item.code: item for item in pack.listed},
     )

@@ -11,6 +11,7 @@ from services.classification.findings import (
     cited,
     explain,
     meet,
+    met,
     negatives,
     order,
     stand,
@@ -63,7 +64,7 @@ def evaluate(
     intrinsic = draft.decision
     foreign_words = facts.holds("foreign_owned") or facts.holds("for:foreign_owned")
     reached = reach(pack, key, item, foreign_words=foreign_words)
-    applies, subject = _apply(key, pack, item, facts, day, draft, reached, reasons, missing)
+    applies, subject = _apply(key, compiled, item, facts, day, draft, reached, reasons, missing)
     verdict = _finish(compiled, draft, applies=applies, subject=subject)
     return Outcome(verdict, tuple(reasons), tuple(missing), intrinsic)
 
@@ -301,7 +302,7 @@ def _stale(key: str, pack: Pack, draft: Draft, day: date, reasons: list[Reason])
 
 def _apply(
     key: str,
-    pack: Pack,
+    compiled: Compiled,
     item: Item,
     facts: Facts,
     day: date,
@@ -311,23 +312,17 @@ def _apply(
     missing: list[str],
 ) -> tuple[bool, bool | None]:
     """Let jurisdiction, parties, end use and destination act on what the goods are."""
+    pack = compiled.pack
+    if reached.answer == "origin":
+        return _beyond(key, compiled, facts, day, draft, reasons, missing)
+    if reached.answer in ("no", "broker", "open") and not _still(draft, reached):
+        return _not_reached(draft, reached, reasons)
     reasons += reached.reasons
-    missing += [] if reached.answer == "open" else reached.missing
-    if reached.answer in ("no", "broker", "origin", "open") and not _still(pack, draft, reached):
-        if reached.answer == "open":
-            draft.decision = min(draft.decision, V.NO_LICENSE_REQUIRED, key=lambda v: v.gravity)
-            return False, None
-        draft.decision, draft.status = V.NOT_APPLICABLE, Status.NOT_LISTED
-        draft.license_type = LicenseType.NONE
-        return False, False
-    if reached.answer == "open":
-        missing += reached.missing
+    missing += reached.missing
+    if reached.answer in ("review", "broker", "open"):
         draft.decision = V.REVIEW
+    if reached.answer == "open":
         return False, None
-    if reached.answer in ("review", "broker"):
-        draft.decision = max(draft.decision, V.REVIEW, key=lambda v: v.gravity)
-        if reached.answer == "broker":
-            draft.decision = V.REVIEW
     for verdict, reason in (
         *parties.findings(key, pack, item, facts, day, draft.decision),
         *_places(key, pack, item, draft),
@@ -338,11 +333,50 @@ def _apply(
     return True, True
 
 
-def _still(pack: Pack, draft: Draft, reached: Reach) -> bool:
+def _not_reached(draft: Draft, reached: Reach, reasons: list[Reason]) -> tuple[bool, bool | None]:
+    """The regime does not reach the order, or would ask for nothing if it did."""
+    reasons += [reason.model_copy(update={"effect": "note"}) for reason in reached.reasons]
+    if reached.answer == "open":
+        return False, None
+    draft.decision, draft.status = V.NOT_APPLICABLE, Status.NOT_LISTED
+    draft.license_type = LicenseType.NONE
+    return False, False
+
+
+def _beyond(
+    key: str,
+    compiled: Compiled,
+    facts: Facts,
+    day: date,
+    draft: Draft,
+    reasons: list[Reason],
+    missing: list[str],
+) -> tuple[bool, bool | None]:
+    """Goods of the territory's origin between third countries: the pack's own rule for them."""
+    pack = compiled.pack
+    entry = compiled.beyond[pack.jurisdiction.origin_rule]
+    matched = met(entry, facts)
+    stale = draft.status is Status.STALE
+    if matched is None or entry.status(day) is Status.NOT_LISTED:
+        draft.decision, draft.status = V.NOT_APPLICABLE, Status.NOT_LISTED
+        draft.license_type, draft.next_change = LicenseType.NONE, None
+        return False, False
+    finding = stand(entry, day, matched)
+    reasons.append(explain(key, pack, finding))
+    draft.decision, draft.status = finding.verdict, finding.status
+    draft.license_type, draft.next_change = finding.license_type, entry.next_change(day)
+    if stale:
+        draft.decision, draft.status = V.REVIEW, Status.STALE
+    if draft.decision is V.REVIEW:
+        missing.append(entry.missing)
+    return draft.decision is V.REVIEW, True
+
+
+def _still(draft: Draft, reached: Reach) -> bool:
     """Whether goods that the regime may reach are of a kind it cares about."""
-    if reached.answer in ("no", "origin"):
-        return False
-    return draft.listed and draft.decision.gravity >= V.REVIEW.gravity
+    if reached.answer == "open":
+        return draft.decision.gravity >= V.REVIEW.gravity and draft.listed
+    return reached.answer == "broker" and draft.listed
 
 
 def _places(key: str, pack: Pack, item: Item, draft: Draft) -> list[tuple[Verdict, Reason]]:
