@@ -13,6 +13,7 @@ from schemas.events import BY_MODEL, encode
 from schemas.topics import Topic
 from services.runtime.broker import Cluster, connect
 from services.runtime.codec import Raw, Read, Send, read
+from services.runtime.murmur import partition_of
 from services.runtime.settings import Settings
 from services.runtime.sink import Sink
 from services.runtime.source import Reader
@@ -81,6 +82,14 @@ class Client:
             {at: high for at, (_, high) in ends.items()},
         )
         return self._decoded(topic, raws)
+
+    def read_key(self, topic: Topic, key: str) -> list[Read]:
+        """Read what stands under one key, from the start to the present end."""
+        name = key.encode()
+        at = partition_of(name, self.cluster.partitions[topic.name])
+        low, high = self._reader.ends(topic.name)[at]
+        raws = self._reader.between(topic.name, {at: low}, {at: high})
+        return self._decoded(topic, [raw for raw in raws if raw.key == name])
 
     def _decoded(self, topic: Topic, raws: list[Raw]) -> list[Read]:
         partitions = self.cluster.partitions[topic.name]

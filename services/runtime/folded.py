@@ -18,7 +18,7 @@ from schemas.fold import Fold, Partition
 from schemas.topics import CHECKS, Topic
 from services.runtime import metrics
 from services.runtime.codec import Read, Send, written
-from services.runtime.errors import Fatal, Unavailable
+from services.runtime.errors import Conflict, Fatal, Unavailable
 from services.runtime.memory import Due, Memory
 from services.runtime.remember import Decode, Place, Remembered
 from services.runtime.source import Reader
@@ -29,6 +29,7 @@ STALE_AFTER: Final = timedelta(seconds=30)
 """A release whose cause is older than this at sending is confirmed first (`design` §3)."""
 REMIND_EVERY: Final = timedelta(seconds=5)
 DEADLINES_EVERY_S: Final = 0.5
+LOOK_EVERY_S: Final = 1.0
 LOAD_WITHIN_S: Final = 120.0
 ROOT: Final = ""
 """Name of the entity that has deadlines: the order, the license."""
@@ -81,6 +82,7 @@ class Folded(Stage):
         self._clock = clock
         self._stale_after = stale_after
         self._deadlines_at = 0.0
+        self._looked_at = 0.0
         self.memories: dict[int, Memory] = {}
         self._deadlines: dict[int, list[tuple[datetime, str, str]]] = {}
         self._noted: dict[int, dict[tuple[str, str], datetime]] = {}
@@ -237,10 +239,21 @@ class Folded(Stage):
     # Remembering
 
     def remember(self) -> None:
-        """Write what changed of each partition to Redis."""
+        """Write what changed of each partition to Redis.
+
+        What did not change is looked at now and then: a Redis that came back empty is found even
+        by an idle fold, whose readers would wait for it for ever.
+        """
         for partition, memory in self.memories.items():
             if memory.place != memory.remembered_at:
                 self._remembered.write(self._place_of(partition), memory)
+        if time.monotonic() - self._looked_at < LOOK_EVERY_S:
+            return
+        self._looked_at = time.monotonic()
+        standing = self._remembered.stand_at([self._place_of(at) for at in self.memories])
+        for (partition, memory), at in zip(self.memories.items(), standing, strict=True):
+            if at != memory.remembered_at:
+                raise Conflict(f"{self.topic.name}/{partition}: Redis does not stand where it did")
 
     def reload(
         self, partitions: list[int], ends: dict[int, tuple[int | None, int, int]]

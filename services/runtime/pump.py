@@ -110,6 +110,8 @@ class Pump:
             metrics.CONFLICTS.labels(self.stage.name).inc()
             self._reload()
             return
+        if not self.stage.done:
+            return
         crash_point(f"{self.stage.name}:remembered")
         self.source.commit(self.stage.done, wait=force)
         self.stage.done = {}

@@ -142,6 +142,17 @@ class Remembered:
         found = self._call(lambda: self._redis.hget(place.key, "at"))
         return found.decode() if found else ""
 
+    def stand_at(self, places: list[Place]) -> list[str]:
+        """Tell the places Redis stands at, of several partitions in one call."""
+
+        def ask() -> list[Any]:
+            pipe = self._redis.pipeline(transaction=False)
+            for place in places:
+                pipe.hget(place.key, "at")
+            return list(pipe.execute())
+
+        return [found.decode() if found else "" for found in self._call(ask)]
+
     def write(self, place: Place, memory: Memory) -> None:
         """Write what changed, if Redis stands where it was last seen. Raises Conflict if not."""
         whole = memory.whole

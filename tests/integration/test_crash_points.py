@@ -42,7 +42,7 @@ def test_a_crash_loses_nothing_and_repeats_nothing(
     ) as gate:
         gate.import_licenses(made.licenses)
         gate.services[service].stop()
-        doomed = gate.service(service, EXPORTGATE_CRASH_POINT=f"{stage}:{point}:2")
+        doomed = gate.service(service, EXPORTGATE_CRASH_POINT=f"{stage}:{point}:1")
         doomed.launch()
         doomed.wait_ready()
 
