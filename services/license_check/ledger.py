@@ -4,10 +4,9 @@ Conservation holds at every offset, in quantity and in value:
 authorized = used + reserved + remaining - overdrawn, and nothing is granted beyond authorized.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
-from schemas.base import Model
 from schemas.checks import (
     DeadlineDue,
     ReservationAdjusted,

@@ -22,6 +22,7 @@ from schemas.orders import Order
 from schemas.topics import CHECKS, CLASSIFIED, DECISIONS, LICENSES, ORDERS
 from services.classification.orders import Classifier, classify_order, content
 from services.hold_release.gate import Gate, deadlines
+from services.hold_release.state import OrderState
 from services.license_check import ledger
 from services.license_check.book import LICENSE, License
 from services.license_check.determine import Rules, book_of, determine
@@ -165,12 +166,12 @@ class Pipeline:
         """Move log time on and append every deadline that is due, as the runtime's timer does."""
         self.now += by
         for topic, fold, due in (
-            (CHECKS.name, self.gate, deadlines),
+            (CHECKS.name, self.gate, _order_deadlines),
             (LICENSES.name, self.ledger, _license_deadlines),
         ):
             for key, aggregate in list(fold.aggregates.items()):
                 root = aggregate.get("")
-                for name, at in due(root) if root is not None else ():  # type: ignore[operator]
+                for name, at in due(root) if root is not None else ():
                     if at <= self.now:
                         event = DeadlineDue.model_validate(
                             {"entity": key, "deadline": name, "due": at}
@@ -225,6 +226,10 @@ class Pipeline:
                 if known is None or record.event.seq > known.seq:
                     found[record.key] = record.event
         return found
+
+
+def _order_deadlines(entity: Model) -> list[tuple[str, datetime]]:
+    return deadlines(entity) if isinstance(entity, OrderState) else []
 
 
 def _license_deadlines(entity: Model) -> list[tuple[str, datetime]]:
