@@ -5,10 +5,12 @@ from typing import Annotated, Any
 
 import structlog
 import typer
+from pydantic import ValidationError
 
 from services.runtime.errors import Unavailable, Unusable
 from services.runtime.settings import settings
 
+EXIT_USAGE = 2
 EXIT_UNUSABLE = 3
 app = typer.Typer(
     no_args_is_help=True,
@@ -81,7 +83,13 @@ def configure_logs(level: str) -> None:
 
 def main() -> None:
     """Run the command; turn what a dependency did wrong into exit code 3 and one sentence."""
-    configure_logs(settings().log_level)
+    try:
+        configure_logs(settings().log_level)
+    except ValidationError as error:
+        for fault in error.errors():
+            variable = f"EXPORTGATE_{str(fault['loc'][0]).upper()}"
+            sys.stderr.write(f"exportgate: {variable}={fault['input']!r}: {fault['msg']}\n")
+        sys.exit(EXIT_USAGE)
     _register()
     try:
         app()

@@ -1,39 +1,53 @@
 """`exportgate holds`: what is held, why, who may settle it, and doing so."""
 
-from datetime import timedelta
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 import typer
 
-from schemas.checks import OfficerDecided, RecheckWanted
 from schemas.decisions import DecisionReason, HoldReason
-from schemas.envelope import derived_id
-from schemas.topics import CHECKS, DECISIONS
+from schemas.topics import CHECKS, DECISIONS, LICENSES
 from services.cli import book
+from services.cli.licenses import FREED_BY_LICENSES
 from services.cli.licenses import recheck as recheck_all
-from services.cli.output import ERR, OUT, emit, refuse, say, table
-from services.hold_release.reasons import SETTLERS, Settler, by_release
+from services.cli.officer import (
+    act_of,
+    await_decision,
+    has_findings,
+    named,
+    votes_for_release,
+    want_recheck,
+    write_acts,
+)
+from services.cli.output import OUT, emit, refuse, say, table
+from services.hold_release.reasons import ACKNOWLEDGED, SETTLERS, Settler, by_release
 from services.runtime.settings import settings
 
 app = typer.Typer(no_args_is_help=True, help="Look at held orders and settle them.")
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of words")]
 Officer = Annotated[str, typer.Option("--officer", help="who acts (not authenticated here)")]
-ANSWER_WITHIN_S: Final = 15.0
 HOW: Final = {
-    Settler.OFFICER_FACT: "an officer states it (`holds classify`, or `holds release` for facts "
-    "of the order), with citation",
-    Settler.TWO_OFFICERS: "a license of the regime routed to, or two officers (`holds release`)",
-    Settler.LICENSE_AND_TWO_OFFICERS: "a license naming this end user, and two officers",
-    Settler.NOBODY: "a license, document or amendment, and a re-check",
-    Settler.GATE: "the gate itself, by determining again",
+    Settler.OFFICER_FACT: "an officer states what it is, with citation: `holds classify`",
+    Settler.TWO_OFFICERS: "a license of the regime routed to, or two officers: `holds release`",
+    Settler.LICENSE_AND_TWO_OFFICERS: "a license naming this end user, and two officers: "
+    "`holds release`",
+    Settler.NOBODY: "nobody; a license (`licenses import`), document or amendment does",
+    Settler.GATE: "the gate itself, by determining again: `holds recheck`",
     Settler.NEVER: "nobody",
 }
+
+
+def how(code: HoldReason) -> str:
+    """Say who may settle a reason, and by which command."""
+    if code in ACKNOWLEDGED:
+        return "an officer, by a note that states the fact: `holds release`"
+    return HOW[SETTLERS[code]]
 
 
 def _client() -> Any:
     from services.runtime.client import Client
 
-    return Client(settings(), (CHECKS, DECISIONS))
+    return Client(settings(), (CHECKS, DECISIONS, LICENSES))
 
 
 @app.command("list")
@@ -76,9 +90,7 @@ def show(order: str, as_json: Json = False) -> None:
         for regime, settled in line.regimes.items()
     )  # fmt: skip
     table("Lines", ("line", "regime", "verdict", "settled by", "licenses"), rows)
-    why = (
-        (r.line_id, r.regime, r.code.value, r.text, HOW[SETTLERS[r.code]]) for r in decision.reasons
-    )
+    why = ((r.line_id, r.regime, r.code.value, r.text, how(r.code)) for r in decision.reasons)
     if decision.reasons:
         table("Reasons", ("line", "regime", "reason", "what it says", "who settles it"), why)
 
@@ -114,20 +126,41 @@ def classify(
     eu: Annotated[str | None, typer.Option(help="code of Annex I, or none")] = None,
     as_json: Json = False,
 ) -> None:
-    """State what a line is under one or more regimes; it is then determined again."""
+    """State what an uncertain line is under one or more regimes; it is then determined again."""
     stated = {regime: code for regime, code in (("CN", cn), ("US", us), ("EU", eu)) if code}
     if not stated:
         refuse("state a code for at least one regime: --cn, --us or --eu")
+    if not citation.strip():
+        refuse("--citation needs the authority for it")
+    officer = named(officer)
     client = _client()
     decision = _held(client, order)
     if line not in {known.line_id for known in decision.lines}:
         refuse(f"{decision.key} has no line {line}")
+    for regime in stated:
+        settled = not_to_classify(decision.reasons, line, regime)
+        if settled is not None:
+            refuse(f"{decision.key}: {settled}")
     acts = [
-        _act(decision, "classify", officer, note=citation, line_id=line, regime=regime,
-             code=code, citation=citation)
+        act_of(decision, "classify", officer, note=citation, line_id=line, regime=regime,
+               code=code, citation=citation)
         for regime, code in stated.items()
     ]  # fmt: skip
-    _write_and_wait(client, decision, acts, as_json=as_json)
+    found = await_decision(
+        client, decision, lambda: write_acts(client, acts), assessed=has_findings(acts)
+    )
+    _tell(decision, found, as_json=as_json)
+
+
+def not_to_classify(reasons: Sequence[DecisionReason], line: str, regime: str) -> str | None:
+    """Say why an officer's classification of a line would settle nothing; None: it may."""
+    of_line = [r for r in reasons if (r.line_id, r.regime) == (line, regime)]
+    if any(SETTLERS[r.code] is Settler.OFFICER_FACT for r in of_line):
+        return None
+    if not of_line:
+        return f"nothing about line {line} is uncertain under {regime}"
+    code = of_line[0].code
+    return f"line {line} is held for {code.value} under {regime}. Who settles it: {how(code)}"
 
 
 @app.command()
@@ -138,20 +171,39 @@ def release(
     as_json: Json = False,
 ) -> None:
     """Settle what an officer's word settles; overlaps, catch-alls and hits need two officers."""
+    officer = named(officer)
     client = _client()
     decision = _held(client, order)
-    stuck = [reason for reason in decision.reasons if by_release(reason.code) == 0]
-    if stuck:
-        refuse(_cannot(decision.key, stuck))
-    if any(by_release(reason.code) > 1 for reason in decision.reasons):
-        say("this takes two officers: the second confirms by the same command")
-    act = _act(decision, "release", officer, note=note)
-    _write_and_wait(client, decision, [act], as_json=as_json)
+    needed = {by_release(reason.code) for reason in decision.reasons}
+    if not any(needed):
+        refuse(_cannot(decision))
+    others = votes_for_release(client, decision) - {officer} if 2 in needed else set()
+    act = act_of(decision, "release", officer, note=note)
+    if 1 not in needed and not others:
+        write_acts(client, [act])
+        _tell_first_of_two(decision, officer, as_json=as_json)
+        return
+    found = await_decision(client, decision, lambda: write_acts(client, [act]))
+    _tell(decision, found, as_json=as_json)
 
 
-def _cannot(key: str, stuck: list[DecisionReason]) -> str:
-    first = stuck[0]
-    return f"{key} cannot be released for {first.code.value}: {HOW[SETTLERS[first.code]]}"
+def _cannot(decision: Any) -> str:
+    code = decision.reasons[0].code
+    return f"{decision.key} is held for {code.value}. Who settles it: {how(code)}"
+
+
+def _tell_first_of_two(decision: Any, officer: str, *, as_json: bool) -> None:
+    """The release of one officer is on record, and changes nothing until another confirms it."""
+    if as_json:
+        emit(
+            {"order": decision.key, "decision": decision.decision, "seq": decision.seq,
+             "released_by": [officer], "second_officer_needed": True}
+        )  # fmt: skip
+    else:
+        say(
+            f"{decision.key} is still held: the release by {officer} is on record, and a second "
+            "officer must confirm it by the same command"
+        )
 
 
 @app.command()
@@ -162,112 +214,76 @@ def reject(
     as_json: Json = False,
 ) -> None:
     """Reject a held order, for good."""
+    officer = named(officer)
     client = _client()
     decision = _held(client, order)
-    act = _act(decision, "reject", officer, note=note)
-    _write_and_wait(client, decision, [act], as_json=as_json)
+    act = act_of(decision, "reject", officer, note=note)
+    found = await_decision(client, decision, lambda: write_acts(client, [act]))
+    _tell(decision, found, as_json=as_json)
 
 
-def _act(decision: Any, action: str, officer: str, **fields: Any) -> OfficerDecided:
-    from services.runtime.client import now
-
-    return OfficerDecided.model_validate(
-        {
-            "order_source": decision.order_source,
-            "order_id": decision.order_id,
-            "revision": decision.revision,
-            "seq": decision.seq,
-            "action": action,
-            "officer": officer,
-            "decided_at": now(),
-            **fields,
-        }
-    )
-
-
-def _write_and_wait(
-    client: Any, decision: Any, acts: list[OfficerDecided], *, as_json: bool
-) -> None:
-    """Write what an officer did, and show the decision it led to."""
-    from services.runtime.client import record
-
-    start = client.end_of(DECISIONS)
-    sends = []
-    for act in acts:
-        # The same officer doing the same to the same decision is one act, however often it is sent.
-        parts = (act.action, act.officer, act.line_id or "", act.regime or "", act.code or "")
-        event_id = derived_id("officer", act.key, str(act.revision), str(act.seq), *parts)
-        sends.append(record(CHECKS, act.key, act, event_id=event_id, time=act.decided_at))
-    client.write(sends)
-    with ERR.status("waiting for the gate"):
-        found = _next_decision(client, decision, start)
+def _tell(decision: Any, found: Any, *, as_json: bool) -> None:
+    """Print the decision an act led to, or that none came of it."""
+    if as_json:
+        emit((found or decision).model_dump(mode="json", exclude_none=True))
+        return
     if found is None:
-        say("on record; no new decision yet" if not as_json else "")
-        if as_json:
-            emit({"order": decision.key, "decision": decision.decision, "seq": decision.seq})
-    elif as_json:
-        emit(found.model_dump(mode="json", exclude_none=True))
-    else:
-        reasons = ", ".join(sorted({r.code.value for r in found.reasons}))
-        OUT.print(f"{found.key}  [bold]{found.decision}[/bold]  seq {found.seq}  {reasons}")
-
-
-def _next_decision(client: Any, decision: Any, start: dict[int, int]) -> Any:
-    from services.runtime.client import events
-
-    for reads in client.follow(DECISIONS, start, for_s=ANSWER_WITHIN_S):
-        for read in events(reads):
-            same = read.key == decision.key and getattr(read.event, "seq", 0) > decision.seq
-            if same:
-                return read.event
-    return None
+        say(f"on record; {decision.key} stays {decision.decision.lower()} as it was")
+    shown = found or decision
+    OUT.print(
+        f"{shown.key}  [bold]{shown.decision}[/bold]  seq {shown.seq}", soft_wrap=True,
+        highlight=False,
+    )  # fmt: skip
+    for reason in shown.reasons:
+        where = " ".join(part for part in (reason.line_id, reason.regime) if part)
+        OUT.print(f"  {reason.code.value}  {where}  {reason.text}", soft_wrap=True, markup=False,
+                  highlight=False)  # fmt: skip
 
 
 @app.command()
 def recheck(
     officer: Officer,
     order: Annotated[str | None, typer.Argument(help="one order; absent: by option")] = None,
-    license_id: Annotated[str | None, typer.Option("--license", help="naming it")] = None,
-    reason: Annotated[HoldReason | None, typer.Option(help="held for it")] = None,
+    license_id: Annotated[
+        str | None,
+        typer.Option(
+            "--license", help="all it might free: held for want of a license under its regime"
+        ),
+    ] = None,
+    reason: Annotated[HoldReason | None, typer.Option(help="all held for it")] = None,
     as_json: Json = False,
 ) -> None:
-    """Have held orders determined again."""
+    """Have orders determined again: one, or all held ones that an option names."""
+    officer = named(officer)
+    if sum(each is not None for each in (order, license_id, reason)) != 1:
+        raise typer.BadParameter("name one of an order, --license and --reason")
     client = _client()
     if order is not None:
-        decision = _find(client, order)
-        _recheck_one(client, decision, officer, as_json=as_json)
+        _recheck_one(client, _find(client, order), officer, as_json=as_json)
         return
-    if license_id is None and reason is None:
-        refuse("name an order, --license or --reason")
-    reasons = frozenset((reason,)) if reason else frozenset(HoldReason)
-    count = recheck_all(client, reasons, cause="officer", officer=officer, only=license_id)
+    reasons = FREED_BY_LICENSES if reason is None else frozenset((reason,))
+    regime = None if license_id is None else _regime_of(client, license_id)
+    count = recheck_all(client, reasons, cause="officer", officer=officer, regime=regime)
     if as_json:
         emit({"rechecks": count})
     else:
         say(f"{count} held orders are checked again")
 
 
-def _recheck_one(client: Any, decision: Any, officer: str, *, as_json: bool) -> None:
-    from services.runtime.client import now, record
+def _regime_of(client: Any, license_id: str) -> str:
+    held = book.licenses(client).get(license_id)
+    if held is None or held.license.terms is None:
+        refuse(f"no license {license_id} is held")
+    return held.license.terms.regime
 
+
+def _recheck_one(client: Any, decision: Any, officer: str, *, as_json: bool) -> None:
     if decision.decision not in ("HELD", "RELEASED"):
         refuse(f"{decision.key} is {decision.decision.lower()}: nothing to check again")
-    moment = now()
-    cause_id = derived_id("recheck", decision.key, str(decision.seq), moment.isoformat())
-    event = RecheckWanted(
-        order_source=decision.order_source,
-        order_id=decision.order_id,
-        cause="officer",
-        cause_id=cause_id,
-        officer=officer,
-        recheck_by=moment + timedelta(minutes=5),
+    found = await_decision(
+        client,
+        decision,
+        lambda: want_recheck(client, decision, officer),
+        assessed=lambda assessed: assessed.check > decision.check,
     )
-    start = client.end_of(DECISIONS)
-    client.write([record(CHECKS, decision.key, event, event_id=cause_id, time=moment)])
-    found = _next_decision(client, decision, start)
-    if as_json:
-        emit((found or decision).model_dump(mode="json", exclude_none=True))
-    elif found is None:
-        say(f"{decision.key} stays {decision.decision.lower()}")
-    else:
-        say(f"{found.key} is {found.decision.lower()}, seq {found.seq}")
+    _tell(decision, found, as_json=as_json)

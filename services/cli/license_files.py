@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 
 from schemas.base import plain
 from schemas.licenses import LicenseTerms
+from schemas.regimes import ZONES
 from services.classification.check_input import BadLine, load
 
 LISTS: Final = (
@@ -17,6 +19,9 @@ LISTS: Final = (
     "conditions",
 )  # fmt: skip
 COLUMNS: Final = (*LicenseTerms.model_fields, "amends")
+DOCUMENTS: Final = ("euc", "end_use_statement", "contract")
+_DESTINATION: Final = re.compile(r"^(\*|[A-Z]{2})$")
+_BASIS: Final = re.compile(r"^(gross|net|oxide|element:[A-Z][a-z]?)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,10 @@ def parse_book(text: str) -> tuple[list[Row], list[BadRow]]:
             faults.append(BadRow(line, unknown[0], "no such column"))
             continue
         try:
-            rows.append(_row(line, raw))
+            row = _row(line, raw)
+            unheard_of = [BadRow(line, *found) for found in _unheard_of(row.terms)]
+            rows += [] if unheard_of else [row]
+            faults += unheard_of
         except ValidationError as error:
             faults += [
                 BadRow(line, str(e["loc"][0]) if e["loc"] else None, e["msg"])
@@ -67,6 +75,20 @@ def _refuse_twice(rows: list[Row], faults: list[BadRow]) -> list[Row]:
         if first is not row and first != row:
             faults.append(BadRow(row.line, "license_id", f"stands in line {first.line} already"))
     return list(seen.values())
+
+
+def _unheard_of(terms: LicenseTerms) -> Iterator[tuple[str, str]]:
+    """Find words that no rule knows: such a license would be held, and cover nothing, unseen."""
+    if terms.regime not in ZONES:
+        yield "regime", f"{terms.regime!r} is none of {', '.join(ZONES)}"
+    for destination in terms.destinations:
+        if not _DESTINATION.match(destination):
+            yield "destinations", f"{destination!r} is neither * nor two capital letters"
+    for document in terms.requires:
+        if document not in DOCUMENTS:
+            yield "requires", f"{document!r} is none of {', '.join(DOCUMENTS)}"
+    if not _BASIS.match(terms.quantity_basis):
+        yield "quantity_basis", f"{terms.quantity_basis!r} is not gross, net, oxide or element:Xx"
 
 
 def _row(line: int, raw: dict[str, Any]) -> Row:

@@ -10,7 +10,7 @@ import typer
 from schemas.base import Model, plain
 from schemas.decisions import HoldReason
 from schemas.envelope import derived_id
-from schemas.licenses import LicenseAmended, LicenseGranted
+from schemas.licenses import LicenseAmended, LicenseGranted, LicenseTerms
 from schemas.topics import CHECKS, DECISIONS, LICENSES
 from services.cli import book
 from services.cli.files import numbered_lines
@@ -58,11 +58,14 @@ def import_book(
         if new and not client.await_folded(LICENSES, "ledger", client.end_of(LICENSES)):
             say("the ledger has not taken the licenses up yet; check again later")
         rechecks = recheck(client, FREED_BY_LICENSES, cause="license_import") if new else 0
+    told = [_told(change, known) for change in new]
     summary = {
         "file": file, "rows": len(rows), "imported": 0 if dry_run else len(new),
-        "would_import": len(new), "unchanged": len(rows) - len(new), "bad": bad,
-        "rechecks": rechecks,
+        "would_import": len(new), "unchanged": sum(change is None for _, change in changes),
+        "bad": bad, "rechecks": rechecks, "changes": told,
     }  # fmt: skip
+    if dry_run and not as_json:
+        table("What would change", ("license", "event", "fields"), (each.values() for each in told))
     if as_json:
         emit(summary)
     else:
@@ -95,6 +98,22 @@ def _change(row: Row, known: dict[str, book.Held]) -> Model | str | None:
     return LicenseAmended.model_validate({**values, "amendment": amendment, "amends": row.amends})
 
 
+def _told(change: Any, known: dict[str, book.Held]) -> dict[str, Any]:
+    """Say what an import does to one license, and which of its fields change."""
+    held = known.get(change.license_id)
+    before = held.license.terms if held else None
+    fields = [
+        name
+        for name in LicenseTerms.model_fields
+        if before is not None and getattr(before, name) != getattr(change, name)
+    ]
+    return {
+        "license_id": change.license_id,
+        "event": type(change).__name__,
+        "fields": ", ".join(fields),
+    }
+
+
 def _write(client: Any, changes: list[Model]) -> None:
     from services.runtime.client import now, record
 
@@ -114,9 +133,9 @@ def recheck(
     *,
     cause: str,
     officer: str | None = None,
-    only: str | None = None,
+    regime: str | None = None,
 ) -> int:
-    """Ask for a re-check of held orders, oldest first; tell how many."""
+    """Ask for a re-check of the orders held for a reason (under a regime), oldest first."""
     from schemas.checks import RecheckWanted
     from services.runtime.client import now, record
 
@@ -125,8 +144,10 @@ def recheck(
         decision
         for decision in book.decisions(client).values()
         if decision.decision == "HELD"
-        and any(reason.code in reasons for reason in decision.reasons)
-        and (only is None or any(only in reason.text for reason in decision.reasons))
+        and any(
+            reason.code in reasons and (regime is None or reason.regime in (None, regime))
+            for reason in decision.reasons
+        )
     ]
     sends = []
     for decision in sorted(held, key=lambda d: (d.log_time, d.key)):
@@ -189,7 +210,7 @@ _SHOWN = (
 def _summary(held: book.Held, moment: datetime) -> dict[str, Any]:
     license_ = held.license
     terms = license_.terms
-    remaining = license_.remaining_quantity
+    remaining, left_value = license_.remaining_quantity, license_.remaining_value
     return {
         "license_id": license_.license_id,
         "regime": terms.regime if terms else None,
@@ -201,10 +222,16 @@ def _summary(held: book.Held, moment: datetime) -> dict[str, Any]:
         "reserved": plain(license_.reserved_quantity),
         "remaining": None if remaining is None else plain(remaining),
         "unit": terms.unit if terms else None,
+        "authorized_value": plain(terms.value) if terms and terms.value is not None else None,
         "used_value": plain(license_.used_value),
         "reserved_value": plain(license_.reserved_value),
+        "remaining_value": None if left_value is None else plain(left_value),
         "open_reservations": sum(e.state == "open" for e in held.reservations.values()),
     }
+
+
+def _cell(value: object) -> object:
+    return ", ".join(value) if isinstance(value, list) else value
 
 
 @app.command()
@@ -235,7 +262,7 @@ def show(license_id: str, as_json: Json = False) -> None:
     if as_json:
         emit({**shown, "reservations": opened})
         return
-    table(license_id, ("field", "value"), ((name, value) for name, value in shown.items()))
+    table(license_id, ("field", "value"), ((name, _cell(value)) for name, value in shown.items()))
     columns = ("order", "line", "quantity", "unit", "state")
     keys = ("order", "line_id", "quantity", "unit", "state")
     table("Open reservations", columns, ([entry[k] for k in keys] for entry in opened))
