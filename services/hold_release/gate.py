@@ -234,12 +234,15 @@ def _posted(turn: Turn, gate: Gate) -> None:
     event: ReservationPosted = turn.record.event
     if event.operation != "settle" or event.overdrawn is None:
         return
+    if event.request_id in turn.state.overdrafts:
+        return
+    turn.update(overdrafts=(*turn.state.overdrafts, event.request_id))
     over = Overdraft(
         license_id=event.license_id,
         overdrawn=event.overdrawn.quantity,
         unit=event.overdrawn.unit,
     )
-    shipment = turn.state.shipments[-1] if turn.state.shipments else "-"
+    shipment = ship.shipment_of(turn.state, event.reservation_id, event.request_id)
     turn.breach("overdrawn", shipment, (), (over,))
 
 
@@ -306,9 +309,9 @@ def _recheck_due(turn: Turn) -> None:
 
 
 def _recall_due(turn: Turn) -> None:
-    turn.update(recall_at=None)
     for entry in turn.state.reservations:
-        if entry.state == "leaving":
+        over = entry.recall_at is not None and entry.recall_at <= turn.now
+        if entry.state == "leaving" and over:
             reserve.void(turn, entry, "the recall window is over")
 
 

@@ -13,7 +13,6 @@ from schemas.checks import (
     RequestedParty,
     ReservationConfirmRequested,
     ReservationRequested,
-    ReservationSettled,
     ReservationVoided,
 )
 from schemas.classification import Verdict
@@ -21,7 +20,7 @@ from schemas.decisions import DecisionReason, HoldReason
 from schemas.envelope import derived_id
 from schemas.events import encode
 from schemas.fold import EPOCH
-from schemas.orders import OrderLine, OrderShipped, ShippedLine
+from schemas.orders import OrderLine
 from services.hold_release.settlement import Need
 from services.hold_release.state import OrderState, Reservation
 from services.hold_release.turn import Turn
@@ -287,8 +286,7 @@ def let_go(turn: Turn, entry: Reservation, cause: str, *, not_shipped: bool = Fa
     """Void a reservation, or keep it for the recall window if its release may have been used."""
     if entry.ever_released and not not_shipped:
         if entry.state != "leaving":
-            replace_entry(turn, entry, state="leaving")
-            turn.update(recall_at=turn.state.recall_at or turn.now + RECALL_WINDOW)
+            replace_entry(turn, entry, state="leaving", recall_at=turn.now + RECALL_WINDOW)
         return
     void(turn, entry, cause)
 
@@ -314,44 +312,6 @@ def void(turn: Turn, entry: Reservation, cause: str) -> None:
             if other.reservation_id != entry.reservation_id
         )
     )
-
-
-def settle(turn: Turn, shipped: OrderShipped) -> tuple[str, ...]:
-    """Turn what left into used. Returns the lines no reservation was found for."""
-    unmatched = []
-    for line in shipped.lines:
-        entries = [
-            entry
-            for entry in turn.state.reservations
-            if entry.line_id == line.line_id and entry.state not in ("refused", "asked")
-        ]
-        for entry in entries:
-            _settle_one(turn, shipped, line, entry)
-        if not entries:
-            unmatched.append(line.line_id)
-    return tuple(unmatched)
-
-
-def _settle_one(turn: Turn, shipped: OrderShipped, line: ShippedLine, entry: Reservation) -> None:
-    state = turn.state
-    event = ReservationSettled(
-        order_source=state.order_source,
-        order_id=state.order_id,
-        revision=state.revision,
-        check=state.check,
-        reservation_id=entry.reservation_id,
-        request_id=derived_id(entry.reservation_id, "settle", shipped.shipment_id),
-        license_id=entry.license_id,
-        shipment_id=shipped.shipment_id,
-        shipped_at=shipped.shipped_at,
-        quantity=line.quantity,
-        unit=line.unit,
-        net_weight=line.net_weight,
-        value=line.value,
-        currency=entry.currency,
-        final=shipped.final,
-    )
-    turn.to_ledger(entry.license_id, "settle", event, entry.reservation_id, shipped.shipment_id)
 
 
 def refusals(state: OrderState, needs: list[Need]) -> list[DecisionReason]:

@@ -1,5 +1,6 @@
 """What the gate remembers of one order."""
 
+from datetime import datetime
 from typing import Final, Literal
 
 from pydantic import Field
@@ -41,6 +42,8 @@ class Reservation(Model):
     ever_released: bool = False
     attempt: int = 0
     """Which of the order's requests it was."""
+    recall_at: Instant | None = None
+    """leaving: when the goods can no longer be on a truck."""
 
 
 class Release(Model):
@@ -86,19 +89,26 @@ class OrderState(Model):
     """The release was held back as stale and waits for the ledger's confirmation."""
     cancelled_revision: int = 0
     shipments: tuple[str, ...] = ()
+    overdrafts: tuple[str, ...] = ()
+    """Settlements whose overdraft was told."""
     shipped: dict[str, Amount] = Field(default_factory=dict)
     """Quantity shipped so far by line, in the line's own unit."""
     wanted: tuple[str, ...] = ()
     held_revision: int = 0
     answer_by: Instant | None = None
     recheck_by: Instant | None = None
-    recall_at: Instant | None = None
     closed_at: Instant | None = None
 
     @property
     def key(self) -> str:
         """The record key of the order."""
         return f"{self.order_source}/{self.order_id}"
+
+    @property
+    def recall_at(self) -> datetime | None:
+        """When the first of the reservations that wait for a recall may be given back."""
+        waiting = [e.recall_at for e in self.reservations if e.state == "leaving" and e.recall_at]
+        return min(waiting, default=None)
 
     @property
     def terminal(self) -> bool:
