@@ -127,6 +127,11 @@ class GateRun(FoldRun):
         return max(self.decisions, key=lambda decided: decided.seq)
 
     @property
+    def decision(self) -> str:
+        """Its word."""
+        return self.last.decision
+
+    @property
     def reasons(self) -> list[str]:
         """Codes of the decision that stands."""
         return [reason.code.value for reason in self.last.reasons]

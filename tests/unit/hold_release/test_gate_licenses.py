@@ -47,7 +47,7 @@ def drawing_run(*licenses: str) -> GateRun:
 def released_run(*licenses: str) -> GateRun:
     run = drawing_run(*(licenses or ("cn-1",)))
     run.say(granted(asked(run)))
-    assert run.last.decision == "RELEASED"
+    assert run.decision == "RELEASED"
     return run
 
 
@@ -76,7 +76,7 @@ def test_a_grant_releases_on_what_was_granted() -> None:
     run = drawing_run("cn-1")
     run.say(granted(asked(run), valid_to="2026-06-03"))
 
-    assert run.last.decision == "RELEASED"
+    assert run.decision == "RELEASED"
     [drawn] = run.last.licenses
     assert (drawn.license_id, drawn.ledger_offset) == ("cn-1", 5)
     assert run.last.lines[0].regimes["CN"].settled_by == "license"
@@ -102,7 +102,7 @@ def test_refused_by_all_the_order_is_held_with_every_refusal() -> None:
     run.say(refused(asked(run), "LICENSE_SUSPENDED"))
     run.say(refused(asked(run), "LICENSE_EXHAUSTED"))
 
-    assert run.last.decision == "HELD"
+    assert run.decision == "HELD"
     assert run.reasons == ["LICENSE_SUSPENDED", "LICENSE_EXHAUSTED"]
     assert [reason.text[:4] for reason in run.last.reasons] == ["cn-1", "cn-2"]
 
@@ -114,12 +114,12 @@ def test_if_one_line_is_refused_what_the_others_hold_is_given_back() -> None:
     run.say(granted(first))
     run.say(refused(second))
 
-    assert run.last.decision == "HELD"
+    assert run.decision == "HELD"
     assert run.reasons == ["LICENSE_EXHAUSTED"]
     assert run.last.reasons[0].line_id == "L2"
     assert run.draws()[-1] == ("void", "cn-1")
     run.say(granted(first, "exists"))
-    assert run.last.decision == "HELD"
+    assert run.decision == "HELD"
 
 
 def test_a_line_that_waits_keeps_a_refused_order_from_release() -> None:
@@ -182,7 +182,7 @@ def test_a_withdrawal_withdraws_the_release_at_once(reason: str) -> None:
     outputs = run.say(withdrawn(asked(run), reason))
 
     assert said(outputs)[0] == "HELD", "published before anything is voided"
-    assert run.last.decision == "HELD"
+    assert run.decision == "HELD"
     assert reason in {each.code.value for each in run.decisions[1].reasons}
     assert ("void", "cn-1") not in run.draws(), "the goods may be on a truck"
 
@@ -218,7 +218,7 @@ def test_a_license_that_stands_again_is_asked_anew() -> None:
     assert requests[0].reservation_id != requests[1].reservation_id
     run.say(granted(requests[1]))
 
-    assert run.last.decision == "RELEASED"
+    assert run.decision == "RELEASED"
 
 
 def test_a_hold_that_officers_settle_asks_the_ledger_anew() -> None:
@@ -230,10 +230,10 @@ def test_a_hold_that_officers_settle_asks_the_ledger_anew() -> None:
     first, again = run.sent(ReservationRequested)
     assert first.reservation_id != again.reservation_id
     run.say(granted(first))
-    assert run.last.decision == "HELD"
+    assert run.decision == "HELD"
 
     run.say(granted(again))
-    assert run.last.decision == "RELEASED"
+    assert run.decision == "RELEASED"
 
 
 # Silence
@@ -249,7 +249,7 @@ def test_silence_is_held_and_asked_again_with_the_same_question() -> None:
     first, again = run.sent(ReservationRequested)
     assert first.reservation_id == again.reservation_id
     run.say(granted(again, "exists"))
-    assert run.last.decision == "RELEASED"
+    assert run.decision == "RELEASED"
 
 
 def test_silence_goes_on_without_a_new_decision() -> None:
@@ -280,7 +280,7 @@ def test_an_answered_question_has_no_deadline() -> None:
     run.say(due("answer", answer_by), after=timedelta(minutes=1))
 
     assert [name for name, _ in deadlines(run.state)] == ["release"]
-    assert run.last.decision == "RELEASED"
+    assert run.decision == "RELEASED"
 
 
 # Doubt
@@ -297,7 +297,7 @@ def test_an_old_grant_is_confirmed_before_a_release_rests_on_it() -> None:
     assert question.reservation_id == first.reservation_id
 
     run.say(granted(question, "confirmed"))
-    assert run.last.decision == "RELEASED"
+    assert run.decision == "RELEASED"
 
 
 def test_a_grant_of_thirty_seconds_is_young_enough() -> None:
@@ -307,7 +307,7 @@ def test_a_grant_of_thirty_seconds_is_young_enough() -> None:
     run.say(granted(first))
     run.say(granted(second), after=timedelta(seconds=30))
 
-    assert run.last.decision == "RELEASED"
+    assert run.decision == "RELEASED"
 
 
 def test_a_grant_that_is_not_confirmed_holds() -> None:
@@ -350,7 +350,7 @@ def test_a_stale_release_that_is_not_confirmed_is_held_above_it() -> None:
     outputs = run.say(refused(run.sent(ReservationConfirmRequested)[-1], "LICENSE_REVOKED"))
 
     assert said(outputs)[:2] == ["HELD", "RELEASED"], "its place in the chain is filled"
-    assert run.last.decision == "HELD"
+    assert run.decision == "HELD"
     assert run.last.seq > 1
 
 
@@ -375,7 +375,7 @@ def test_whatever_supersedes_a_stale_release_leaves_no_gap_in_the_chain(
 
     indices = {each.chain.index for each in run.decisions}
     assert indices == set(range(run.partition.chain_index))
-    assert run.last.decision == word
+    assert run.decision == word
 
 
 def test_a_stale_release_that_was_superseded_before_fills_its_place_only() -> None:
@@ -386,7 +386,7 @@ def test_a_stale_release_that_was_superseded_before_fills_its_place_only() -> No
 
     assert said(outputs) == ["RELEASED"]
     assert outputs[0].event.seq == 1  # type: ignore[attr-defined]
-    assert run.last.decision == "HELD"
+    assert run.decision == "HELD"
 
 
 def test_a_stale_release_nobody_knows_does_nothing() -> None:
@@ -411,7 +411,7 @@ def test_a_release_ends_and_is_determined_again() -> None:
     assert said(outputs) == ["HELD", "RecheckRequested"]
     assert run.reasons == ["RELEASE_EXPIRED"]
     run.say(assessed(check=1, as_of=run.now))
-    assert run.last.decision == "RELEASED"
+    assert run.decision == "RELEASED"
 
 
 @pytest.mark.parametrize("lines", [drawing("cn-1"), {"CN": CLEAR}], ids=["drawn", "clear"])
@@ -421,7 +421,7 @@ def test_on_the_event_basis_a_release_does_not_end_by_log_time(lines: Any) -> No
     for request in run.sent(ReservationRequested):
         run.say(granted(request, valid_to="2026-05-01"))
 
-    assert run.last.decision == "RELEASED"
+    assert run.decision == "RELEASED"
     assert run.last.valid_until is not None
     assert run.last.valid_until < run.now
     assert "release" not in dict(deadlines(run.state))
@@ -437,7 +437,7 @@ def test_a_wanted_recheck_is_numbered_once() -> None:
     run.say(wanted("pack-3"))
 
     assert [each.check for each in run.sent_rechecks()] == [1, 2]
-    assert run.last.decision == "RELEASED", "a release stands until it is determined again"
+    assert run.decision == "RELEASED", "a release stands until it is determined again"
 
 
 def test_no_recheck_of_what_is_not_here_or_has_ended() -> None:
@@ -457,10 +457,10 @@ def test_a_release_not_determined_again_in_time_is_held() -> None:
     run.now = by
     run.say(due("recheck", by), after=timedelta(0))
 
-    assert run.last.decision == "HELD"
+    assert run.decision == "HELD"
     run.say(assessed(lines=drawing("cn-1"), check=1))
     run.say(granted(run.sent(ReservationConfirmRequested)[-1], "confirmed"))
-    assert run.last.decision == "RELEASED"
+    assert run.decision == "RELEASED"
 
 
 def test_an_older_recheck_does_not_answer_for_the_one_with_a_deadline() -> None:
@@ -492,8 +492,8 @@ def test_nothing_new_is_released_while_a_recheck_is_under_way() -> None:
     assert run.decisions == []
 
     run.say(assessed(lines=drawing("cn-1"), check=1))
-    assert run.last.decision == "RELEASED"
-    assert KEY == run.last.key
+    assert run.decision == "RELEASED"
+    assert run.last.key == KEY
 
 
 def test_the_third_party_of_a_recheck_keeps_its_reservation() -> None:

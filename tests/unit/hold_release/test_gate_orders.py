@@ -218,7 +218,7 @@ def test_a_verdict_that_nothing_settles_is_held_though_nobody_named_a_reason(
     run = GateRun()
     run.say(assessed(lines=lines))
 
-    assert run.last.decision == "HELD"
+    assert run.decision == "HELD"
     assert run.last.reasons[0].regime == "US"
 
 
@@ -228,7 +228,7 @@ def test_one_line_of_many_that_is_not_settled_holds_the_order() -> None:
     run = GateRun()
     run.say(assessed(whole, by_line | {"L37": HELD}))
 
-    assert run.last.decision == "HELD"
+    assert run.decision == "HELD"
     assert {reason.line_id for reason in run.last.reasons} == {"L37"}
 
 
@@ -244,12 +244,12 @@ def test_one_line_of_many_that_is_not_settled_holds_the_order() -> None:
 def test_time_must_be_plausible(off: timedelta, plausible: bool) -> None:
     run = GateRun()
     run.say(assessed(as_of=T0 + off), after=timedelta(0))
-    assert run.last.decision == ("RELEASED" if plausible else "HELD")
+    assert run.decision == ("RELEASED" if plausible else "HELD")
     assert plausible or run.reasons == ["TIME_IMPLAUSIBLE"]
 
     free = GateRun(Gate(time_basis="event"))
     free.say(assessed(as_of=T0 + off), after=timedelta(0))
-    assert free.last.decision == "RELEASED"
+    assert free.decision == "RELEASED"
     assert free.last.time_basis == "event"
 
 
@@ -278,7 +278,7 @@ def test_a_release_that_would_be_over_is_not_written(seconds: int, word: str) ->
     run = GateRun()
     run.say(assessed(bounds=[T0 + timedelta(seconds=seconds)]), after=timedelta(0))
 
-    assert run.last.decision == word
+    assert run.decision == word
     assert word == "RELEASED" or run.reasons == ["RELEASE_EXPIRED"]
 
 
@@ -305,7 +305,7 @@ def test_lines_cancelled_while_licenses_are_asked_for_leave_the_others() -> None
     assert not released, "the rest is not determined yet"
 
     run.say(assessed(order(lines=TWO[:1]), drawing("cn-1", "cn-2"), check=1))
-    assert run.last.decision == "RELEASED"
+    assert run.decision == "RELEASED"
     assert [each.line_id for each in run.last.lines] == ["L1"]
     assert [each.line_id for each in run.last.licenses] == ["L1"]
     assert ("void", "cn-1") in run.draws()
@@ -330,7 +330,7 @@ def test_the_place_said_again_after_lines_were_cancelled_is_no_conflict() -> Non
     run.repeat(0)
     run.say(assessed(order(lines=TWO)))
 
-    assert run.last.decision == "RELEASED"
+    assert run.decision == "RELEASED"
 
 
 def test_orders_do_not_touch_one_another() -> None:
