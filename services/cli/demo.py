@@ -20,19 +20,20 @@ def demo(
 ) -> None:
     """Run the gate on this machine alone: brokers in a wheel, three services, 1,000+ orders."""
     from infra.local.embedded import EmbeddedStack
-    from services.cli.demo_run import DemoRun, demo_settings, running_services
+    from services.cli.demo_run import DemoRun, demo_settings, ending_cleanly, running_services
     from services.generator.scenario import scenario
 
     made = scenario(seed, count, malformed=max(20, count // 50))
     say("starting an embedded broker and Redis …")
-    with EmbeddedStack() as stack:
+    with ending_cleanly(), EmbeddedStack() as stack:
         settings = demo_settings(stack.bootstrap, stack.redis_url)
-        with running_services(settings, say):
-            run = DemoRun(settings, made)
+        with running_services(settings, say) as ended:
+            run = DemoRun(settings, made, ended)
             run.import_licenses()
             say(f"imported {len(made.licenses)} licenses; sending {len(made.events)} events")
             _stream(run)
-            say(run.officer_frees_one())
+            if not run.problems:
+                say(run.officer_frees_one())
             result = run.summary()
             _tell(run, result)
     if as_json:

@@ -1,6 +1,8 @@
 """The demo's inside: services as processes, orders in, decisions out, sums that must add up."""
 
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -10,7 +12,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from schemas.base import Model
 from schemas.checks import OfficerDecided
@@ -50,8 +52,11 @@ def demo_settings(bootstrap: str, redis_url: str) -> Settings:
 
 
 @contextmanager
-def running_services(settings: Settings, say: Callable[[str], None]) -> Iterator[None]:
-    """Run the three services as processes of their own, and stop them whatever happens."""
+def running_services(settings: Settings, say: Callable[[str], None]) -> Iterator[Callable[[], str]]:
+    """Run the three services as processes of their own, and stop them whatever happens.
+
+    Yields what names the services that ended by themselves, should any.
+    """
     from infra.local.process import free_port
 
     children: dict[str, tuple[subprocess.Popen[bytes], int]] = {}
@@ -62,7 +67,7 @@ def running_services(settings: Settings, say: Callable[[str], None]) -> Iterator
         for name, (child, port) in children.items():
             _await_ready(name, child, port)
             say(f"{name:<15} ready  http://127.0.0.1:{port}/metrics")
-        yield
+        yield lambda: ", ".join(n for n, (child, _) in children.items() if child.poll() is not None)
     finally:
         for child, _ in children.values():
             child.terminate()
@@ -71,6 +76,20 @@ def running_services(settings: Settings, say: Callable[[str], None]) -> Iterator
                 child.wait(10)
             except subprocess.TimeoutExpired:
                 child.kill()
+
+
+@contextmanager
+def ending_cleanly() -> Iterator[None]:
+    """Take SIGTERM as Ctrl-C: what was started is stopped on the way out."""
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(_number: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def _start(name: str, port: int, settings: Settings) -> subprocess.Popen[bytes]:
@@ -85,7 +104,12 @@ def _start(name: str, port: int, settings: Settings) -> subprocess.Popen[bytes]:
         "EXPORTGATE_LOG_LEVEL": "ERROR",
     }
     command = [sys.executable, "-m", "services.cli", "run", name]
-    return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
+    if setpriv := shutil.which("setpriv"):
+        # Not even SIGKILL of the demo leaves a service behind, where the system can see to it.
+        command = [setpriv, "--pdeathsig", "KILL", "--", *command]
+    return subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True
+    )
 
 
 def _await_ready(name: str, child: subprocess.Popen[bytes], port: int) -> None:
@@ -104,8 +128,9 @@ def _await_ready(name: str, child: subprocess.Popen[bytes], port: int) -> None:
 class DemoRun:
     """Sends a scenario, follows the decisions, compares them with what was to be expected."""
 
-    def __init__(self, settings: Settings, made: Scenario) -> None:
-        """Connect; nothing is sent yet."""
+    def __init__(self, settings: Settings, made: Scenario, ended: Callable[[], str]) -> None:
+        """Connect; nothing is sent yet. `ended` names services that are no more."""
+        self._ended = ended
         topics = (ORDERS, CHECKS, LICENSES, DECISIONS, dead_letters(ORDERS))
         self._client = Client(settings, topics)
         self._made = made
@@ -132,6 +157,8 @@ class DemoRun:
         """Send every event, never far ahead of the decisions; ship what is released."""
         events_ = self._made.events
         for start in range(0, len(events_), CHUNK):
+            if self.problems:
+                return
             self._send(events_[start : start + CHUNK])
             self._follow_until(lambda: self._waiting() <= AHEAD_MAX, draw)
         self._follow_until(self._all_settled, draw)
@@ -147,9 +174,13 @@ class DemoRun:
         deadline = time.monotonic() + DECIDED_WITHIN_S
         self._take()
         draw()
-        while not done() and time.monotonic() < deadline:
+        while not done() and not self.problems:
             self._take()
             draw()
+            if ended := self._ended():
+                self.problems.append(f"ended by itself: {ended}")
+            elif time.monotonic() > deadline:
+                self.problems.append(f"no end within {DECIDED_WITHIN_S:.0f} s: {self.headline()}")
 
     def _take(self) -> None:
         """Take the decisions made since the last look, and ship what may be shipped."""
