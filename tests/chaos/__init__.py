@@ -1,0 +1,1 @@
+"""Faults against the real stack, and a checker that believes nobody."""

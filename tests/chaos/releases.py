@@ -1,0 +1,250 @@
+"""I3: every release is looked at by itself: may these goods leave, by what stands in the log?"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import chain
+from typing import Any, Final
+
+from schemas.checks import (
+    AssessedRegime,
+    OfficerDecided,
+    OrderAssessed,
+    ReservationGranted,
+    ReservationRefused,
+    ReservationRequested,
+    ReservationWithdrawn,
+    Unreadable,
+)
+from schemas.classification import Verdict
+from schemas.decisions import DecidedRegime, OrderReleased
+from schemas.orders import Order, OrderCancelled, RecheckRequested
+from schemas.topics import CHECKS, ORDERS
+from tests.chaos.account import Books
+from tests.chaos.cover import ends
+from tests.chaos.found import Violation
+from tests.chaos.logs import Entry, Logs
+from tests.chaos.orders import decided
+
+CLEAR: Final = (Verdict.NOT_APPLICABLE, Verdict.NO_LICENSE_REQUIRED)
+LICENSED: Final = (Verdict.LICENSE_REQUIRED, Verdict.DENY_PRESUMED)
+FRESH: Final = timedelta(seconds=30)
+"""A grant older than this is confirmed before a release rests on it."""
+
+
+@dataclass
+class Known:
+    """What `orders.checks` said of one order before a release was decided."""
+
+    assessed: OrderAssessed | None = None
+    grants: dict[str, list[Entry]] = field(default_factory=dict)
+    """By reservation: each yes since the last no."""
+    officers: list[OfficerDecided] = field(default_factory=list)
+    unreadable: Entry | None = None
+    cancelled: int = 0
+
+
+def rightly_released(logs: Logs, books: Books) -> Iterator[Violation]:
+    """Judge every release that was ever written, also those withdrawn since."""
+    checks = logs.by_key(CHECKS)
+    orders = logs.by_key(ORDERS)
+    for key, by_seq in decided(logs).items():
+        for contents in by_seq.values():
+            for each in contents.values():
+                if isinstance(each.event, OrderReleased):
+                    for text in _faults(each.event, checks[key], orders[key], books):
+                        yield Violation("I3", f"{key} seq {each.event.seq}", text)
+
+
+def _faults(
+    event: OrderReleased, checks: list[Entry], orders: list[Entry], books: Books
+) -> Iterator[str]:
+    cause = next((each for each in checks if each.place == event.caused_by), None)
+    if cause is None:
+        yield f"caused by {event.caused_by}, which is no record of this order"
+        return
+    known = _known([each for each in checks if each.offset <= cause.offset], event)
+    if known.assessed is None:
+        yield f"nothing assessed revision {event.revision}, check {event.check}"
+        return
+    if known.unreadable is not None and not known.officers:
+        yield f"{known.unreadable.place} could not be read, and no officer settled it"
+    if known.cancelled >= event.revision:
+        yield "was cancelled before"
+    basis = event.as_of if event.time_basis == "event" else event.log_time
+    if event.valid_until is None or event.valid_until <= basis:
+        yield f"valid until {event.valid_until}, decided at {basis}"
+    yield from _same_order(known.assessed, orders)
+    yield from _settled(event, known, books)
+
+
+def _known(before: list[Entry], event: OrderReleased) -> Known:
+    known = Known()
+    for each in before:
+        said = each.event
+        wanted = (event.revision, event.check)
+        if isinstance(said, OrderAssessed) and (said.revision, said.check) == wanted:
+            known.assessed = known.assessed or said
+        elif isinstance(said, ReservationGranted):
+            known.grants.setdefault(said.reservation_id, []).append(each)
+        elif isinstance(said, ReservationRefused | ReservationWithdrawn):
+            known.grants.pop(said.reservation_id, None)
+        elif isinstance(said, OfficerDecided):
+            known.officers.append(said)
+        elif isinstance(said, Unreadable):
+            known.unreadable = each
+        elif isinstance(said, OrderCancelled) and said.lines is None:
+            known.cancelled = max(known.cancelled, said.revision)
+    return known
+
+
+def _same_order(assessed: OrderAssessed, orders: list[Entry]) -> Iterator[str]:
+    """What was judged must be what the order system said, to the last field."""
+    judged = assessed.order.model_dump()
+    for each in orders:
+        of_revision = isinstance(each.event, Order) and each.event.revision == assessed.revision
+        if of_revision and each.event.model_dump(include=set(Order.model_fields)) == judged:
+            return
+    rechecked = any(isinstance(each.event, RecheckRequested) for each in orders)
+    yield f"the order assessed is not the one in the log{' (rechecked)' if rechecked else ''}"
+
+
+def _settled(event: OrderReleased, known: Known, books: Books) -> Iterator[str]:
+    assert known.assessed is not None, "checked by the caller"
+    told = {line.line_id: line.regimes for line in event.lines}
+    lines = {line.line_id for line in known.assessed.order.lines}
+    if not lines == set(told) == {line.line_id for line in known.assessed.lines}:
+        yield f"lines {sorted(told)} are decided, {sorted(lines)} ordered"
+        return
+    for line in known.assessed.lines:
+        if set(told[line.line_id]) != set(line.regimes):
+            yield f"line {line.line_id}: regimes {set(told[line.line_id])} are decided"
+            continue
+        for regime, assessed in line.regimes.items():
+            decision = told[line.line_id][regime]
+            for text in _unsettled(event, known, books, line.line_id, regime, assessed, decision):
+                yield f"line {line.line_id}, {regime}: {text}"
+
+
+def _unsettled(
+    event: OrderReleased,
+    known: Known,
+    books: Books,
+    line_id: str,
+    regime: str,
+    assessed: AssessedRegime,
+    told: DecidedRegime,
+) -> Iterator[str]:
+    verdict = assessed.verdict.decision
+    people = {vote.officer for vote in known.officers}
+    if told.decision is not verdict:
+        yield f"assessed {verdict}, decided {told.decision}"
+    if assessed.holds and not people:
+        yield f"held for {[hold.code for hold in assessed.holds]}, and no officer settled it"
+    if verdict in CLEAR:
+        return
+    if told.settled_by == "license":
+        yield from _by_license(event, known, books, line_id, regime, assessed)
+    elif verdict in LICENSED:
+        yield f"{verdict} is settled by {told.settled_by}"
+    elif told.settled_by != "officer" or not people:
+        yield f"{verdict} is settled by {told.settled_by}, officers {people}"
+    elif verdict is Verdict.OVERLAP_EXCLUDED and len(people) < 2:
+        yield f"{verdict} is settled by one officer"
+    if verdict is Verdict.DENY_PRESUMED and len(people) < 2:
+        yield f"{verdict} without two officers"
+
+
+def _by_license(
+    event: OrderReleased,
+    known: Known,
+    books: Books,
+    line_id: str,
+    regime: str,
+    assessed: AssessedRegime,
+) -> Iterator[str]:
+    drawn = [d for d in event.licenses if (d.line_id, d.regime) == (line_id, regime)]
+    if len(drawn) != 1:
+        yield f"{len(drawn)} licenses are drawn"
+        return
+    for each in chain.from_iterable(known.grants.values()):
+        grant: ReservationGranted = each.event
+        place = (grant.ledger_partition, grant.ledger_offset)
+        same = place == (drawn[0].ledger_partition, drawn[0].ledger_offset)
+        if same and (grant.license_id, grant.line_id) == (drawn[0].license_id, line_id):
+            asked = books.granted_at.get((*place, grant.reservation_id))
+            if asked is None:
+                yield f"{grant.reservation_id} was granted on nothing that stands in the ledger"
+                return
+            if event.log_time - each.at > FRESH:
+                yield f"rests on a grant of {each.at}, decided at {event.log_time}"
+            yield from _as_asked(event, known, asked, line_id, regime, assessed)
+            yield from _over(event, books, grant.license_id)
+            return
+    yield f"no grant stands that {drawn[0].license_id} was drawn by"
+
+
+def _over(event: OrderReleased, books: Books, license_id: str) -> Iterator[str]:
+    terms = books.accounts[license_id].terms
+    until = event.valid_until
+    if terms is None or until is None or until > ends(terms):
+        yield f"valid until {until}, beyond {license_id}"
+
+
+def _as_asked(
+    event: OrderReleased,
+    known: Known,
+    asked: ReservationRequested,
+    line_id: str,
+    regime: str,
+    assessed: AssessedRegime,
+) -> Iterator[str]:
+    """The facts the license was drawn on must be those of the order and of its classification."""
+    assert known.assessed is not None, "checked by the caller"
+    order = known.assessed.order
+    line = next(line for line in order.lines if line.line_id == line_id)
+    parties = tuple((p.role, p.name) for p in order.parties)
+    verdict = assessed.verdict
+    overlap = verdict.decision is Verdict.OVERLAP_EXCLUDED
+    facts: dict[str, tuple[Any, Any]] = {
+        "order": (asked.key, event.key),
+        "line": (asked.line_id, line_id),
+        "regime": (asked.regime, verdict.routed_to[0] if overlap and verdict.routed_to else regime),
+        "quantity": ((asked.quantity, asked.unit), (line.quantity, line.unit)),
+        "weight": (asked.net_weight, line.net_weight),
+        "value": ((asked.value, asked.currency), (line.value, line.currency)),
+        "exporter": (asked.exporter, order.exporter.id),
+        "destination": (asked.destination, order.destination),
+        "parties": (tuple((p.role, p.name) for p in asked.parties or ()), parties),
+        "documents": (asked.documents, order.documents),
+        "ship date": (asked.requested_ship_date, order.requested_ship_date),
+        "basis": (asked.time_basis, event.time_basis),
+        "denial": (asked.names_end_user, verdict.decision is Verdict.DENY_PRESUMED),
+    }
+    yield from (f"{name}: asked {a}, ordered {b}" for name, (a, b) in facts.items() if a != b)
+    codes = {verdict.control_code, verdict.annex_i, verdict.eccn}
+    if not overlap and not set(asked.item.codes) <= codes:
+        yield f"asked for {asked.item.codes}, classified as {codes}"
+    if not overlap and asked.item.category != verdict.category:
+        yield f"asked for category {asked.item.category}, classified as {verdict.category}"
+
+
+def none_outlives(logs: Logs, books: Books) -> Iterator[Violation]:
+    """I4: at rest, goods are set aside for a release only, or because they may have left."""
+    contents = decided(logs)
+    for account in books.accounts.values():
+        for rid, held in account.open.items():
+            by_seq = contents.get(held.order, {})
+            line = [next(iter(by_seq[seq].values())).event for seq in sorted(by_seq)]
+            place = (account.license_id, held.request.line_id)
+            rested = [
+                isinstance(event, OrderReleased)
+                and place in {(d.license_id, d.line_id) for d in event.licenses}
+                for event in line
+            ]
+            last = line[-1] if line else None
+            if last is None or not any(rested):
+                state = "nothing" if last is None else last.decision
+                yield Violation("I4", held.order, f"{rid} is open on {place}; it is {state}")
+            elif last.decision == "CLOSED" and last.cause == "shipped":
+                yield Violation("I4", held.order, f"{rid} is open on {place} after it shipped")
