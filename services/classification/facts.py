@@ -7,7 +7,7 @@ from decimal import Decimal
 from schemas.classification import Match, Reason
 from services.classification.item import Item
 from services.classification.lexicon import Lexicon
-from services.classification.text import Folded
+from services.classification.text import Folded, fold_term
 from services.classification.matching import Reading, cas_facts, derive, read
 
 _HS = re.compile(r"^[0-9]{4,13}$")
@@ -55,6 +55,7 @@ def gather(item: Item, lexicon: Lexicon) -> Facts:
     _plain(facts, extra, "cas", item.cas or "")
     _composition(facts, item.composition)
     _heading(facts, item, lexicon)
+    _unit(facts, item.unit, lexicon)
     _states(facts)
     derive(lexicon, facts.said)
     for regime, value in sorted(item.declared.items()):
@@ -142,7 +143,18 @@ def _heading(facts: Facts, item: Item, lexicon: Lexicon) -> None:
         facts.said.setdefault("hs_watched", match)
 
 
-_OPEN = ("st:strong", "st:bare", "st:conflict", "st:contained", "st:works")
+def _unit(facts: Facts, unit: str | None, lexicon: Lexicon) -> None:
+    if unit and fold_term(unit).rstrip(".") not in lexicon.units:
+        facts.notes += (
+            Reason(
+                regime="*",
+                code="UNIT_UNKNOWN",
+                effect="note",
+                rule="input",
+                text=f"unit {unit[:40]!r} is not known; the verdict does not rest on it",
+                matched=(_whole("unit", unit),),
+            ),
+        )
 
 
 def _states(facts: Facts) -> None:

@@ -104,6 +104,7 @@ class LexiconFile(_Strict):
     grades: tuple[Grade, ...] = ()
     headings: tuple[Heading, ...] = ()
     derive: tuple[Derived, ...] = ()
+    units: tuple[str, ...] = ()
 
 
 def parse_lexicon(text: str, source: str) -> LexiconFile:
@@ -176,6 +177,7 @@ class Lexicon:
             for file in files
             for g in file.grades
         )
+        self.units = frozenset(fold_term(unit) for file in files for unit in file.units)
         self.derive = tuple(d for file in files for d in file.derive)
         self.headings = {h.prefix: h for file in files for h in file.headings}
         self.automaton = ahocorasick.Automaton()

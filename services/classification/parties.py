@@ -18,7 +18,7 @@ _FORM = re.compile(
 )
 _SHARE = re.compile(r"(\d{1,3})(?:\.\d+)? ?%")
 _OWNED = ("owned", "subsidiary", "held by", "affiliate", "控股", "子公司")
-NEAR = 90
+NEAR = 85
 """Similarity (percent) from which a name is somebody an officer must look at."""
 
 

@@ -79,7 +79,13 @@ def evaluate_code(
         and outcome.verdict.decision is V.NO_LICENSE_REQUIRED
         and not outcome.verdict.listed
     ):
-        return outcome.verdict.model_copy(update={"decision": V.REVIEW, "status": Status.UNKNOWN})
+        return outcome.verdict.model_copy(
+            update={
+                "decision": V.REVIEW,
+                "status": Status.UNKNOWN,
+                "license_type": LicenseType.UNKNOWN,
+            }
+        )
     return outcome.verdict
 
 

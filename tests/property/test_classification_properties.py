@@ -67,7 +67,7 @@ def digest(item: Item) -> bytes:
     arbitrary | st.none(), countries, countries, countries, days, st.text(max_size=20),
     st.text(max_size=40), st.text(max_size=15),
 )  # fmt: skip
-def test_any_input_is_answered_and_every_review_can_be_held(  # noqa: PLR0917
+def test_any_input_is_answered_and_every_review_can_be_held(
     text: str | None, exporter: str | None, destination: str | None, origin: str | None,
     day: date, hs_code: str, end_use: str, declared: str,
 ) -> None:  # fmt: skip

@@ -1,0 +1,159 @@
+"""`exportgate policy`: what the packs say, whether they are sound, what differs between two."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from services.classification.compare import changes
+from services.classification.policy import Pack, PackSet, PolicyError, choose, parse_pack
+from services.runtime.packs import load_packs, read_packs
+
+app = typer.Typer(help="Policy packs: list, show, validate, diff.", no_args_is_help=True)
+Json = Annotated[bool, typer.Option("--json", help="print JSON")]
+
+
+@app.command("list")
+def list_packs(json_out: Json = False) -> None:
+    """List the packs that ship with this version."""
+    rows = [_row(pack, digest) for pack, digest in _packs()]
+    if json_out:
+        typer.echo(orjson.dumps(rows))
+        return
+    table = Table("pack", "regime", "entries", "codes", "effective", "verified until", "digest")
+    for row in rows:
+        table.add_row(
+            row["pack"],
+            row["regime"],
+            str(row["entries"]),
+            str(row["listed"]),
+            row["effective"],
+            row["verified_until"] or "no list behind it",
+            row["digest"][:12],
+        )
+    Console().print(table)
+
+
+@app.command()
+def show(name: str, json_out: Json = False) -> None:
+    """Show one pack (`cn-gazetted` or `cn-gazetted@2025-11-07`): its rules and their sources."""
+    pack = _find(name)
+    if json_out:
+        typer.echo(orjson.dumps(pack.model_dump(mode="json", by_alias=True)))
+        return
+    typer.echo(f"{pack.name}: {pack.title} ({pack.authority})")
+    if pack.note:
+        typer.echo(pack.note)
+    for watched in pack.watch:
+        typer.echo(f"  seen {watched.last_checked}: {watched.source}")
+    for entry in pack.entries:
+        periods = ", ".join(f"{p.status} {p.start or ''}..{p.end or ''}" for p in entry.timeline)
+        typer.echo(f"  {entry.code or '-':<14}{entry.verdict:<18}{entry.title}  {periods}")
+        typer.echo(f"{'':16}[{entry.tag}] {entry.citation}")
+    for negative in pack.negatives:
+        typer.echo(f"  not           {negative.title}  [{negative.tag}] {negative.citation}")
+    if pack.listed:
+        typer.echo(
+            f"  and {len(pack.listed)} listed codes [{pack.listed_tag}] {pack.listed_citation}"
+        )
+
+
+@app.command()
+def validate(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="pack files; none: those shipped")
+    ] = None,
+    json_out: Json = False,
+) -> None:
+    """Check packs strictly; exit 1 with file and line where one is bad."""
+    faults: list[dict[str, Any]] = []
+    count = 0
+    for file in files or []:
+        count += 1
+        try:
+            parse_pack(file.read_text(encoding="utf-8"), str(file))
+        except PolicyError as error:
+            faults.append({"file": error.source, "line": error.line, "error": error.message})
+        except (OSError, UnicodeDecodeError) as error:
+            faults.append({"file": str(file), "line": 0, "error": str(error)})
+    if not files:
+        count = len(_packs())
+    if json_out:
+        typer.echo(orjson.dumps({"checked": count, "faults": faults}))
+    else:
+        for fault in faults:
+            typer.echo(f"{fault['file']}:{fault['line']}: {fault['error']}", err=True)
+        typer.echo(f"{count} checked, {len(faults)} bad")
+    if faults:
+        raise typer.Exit(1)
+
+
+@app.command()
+def diff(
+    before: Annotated[str, typer.Argument(help="pack name or file")],
+    after: Annotated[str, typer.Argument(help="pack name or file")],
+    json_out: Json = False,
+) -> None:
+    """Say which determinations change between two packs, not which lines of the files do."""
+    found = changes(_load(before), _load(after))
+    if json_out:
+        typer.echo(orjson.dumps(found))
+        return
+    for change in found:
+        typer.echo(
+            f"{change['rule']:<28}{change['what']:<14}{change['before']} -> {change['after']}"
+        )
+    typer.echo(f"{len(found)} changes")
+
+
+def _packs() -> list[tuple[Pack, str]]:
+    try:
+        packs, lexicon = read_packs()
+    except PolicyError as error:
+        typer.echo(f"pack unusable: {error}", err=True)
+        raise typer.Exit(3) from error
+    keys = {pack.pack: pack.pack for pack in packs}
+    found = PackSet(packs, lexicon, keys)
+    digests = {ref.pack: ref.digest for ref in found.refs}
+    return [(pack, digests[pack.name]) for pack in packs]
+
+
+def _row(pack: Pack, digest: str) -> dict[str, Any]:
+    until = pack.verified_until
+    return {
+        "pack": pack.name,
+        "regime": pack.regime,
+        "title": pack.title,
+        "entries": len(pack.entries),
+        "listed": len(pack.listed),
+        "effective": f"{pack.effective.start or ''}..{pack.effective.end or ''}",
+        "verified_until": until.isoformat() if until else None,
+        "digest": digest,
+        "default": pack.pack in choose("reported").values(),
+    }
+
+
+def _find(name: str) -> Pack:
+    found = [pack for pack, _ in _packs() if name in (pack.name, pack.pack)]
+    if not found:
+        known = ", ".join(pack.name for pack, _ in _packs())
+        raise typer.BadParameter(f"no pack {name!r}; there are {known}")
+    return max(found, key=lambda pack: str(pack.effective.start or ""))
+
+
+def _load(name: str) -> Pack:
+    if not name.endswith((".yaml", ".yml")):
+        return _find(name)
+    try:
+        return parse_pack(Path(name).read_text(encoding="utf-8"), name)
+    except PolicyError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    except OSError as error:
+        raise typer.BadParameter(f"cannot read {name}: {error.strerror}") from error
+
+
+__all__ = ["app", "load_packs"]

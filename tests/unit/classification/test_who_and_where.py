@@ -1,0 +1,152 @@
+"""Who exports, to whom, where, for what: fifteen lines and more, each with its whole answer."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from services.classification.classify import classify, verdict_for_code
+from services.classification.item import Party
+from services.runtime.packs import load_packs
+from tests.unit.classification.lines import line
+
+BOTH = load_packs("both")
+L, R, N, X, D, O = (  # noqa: E741
+    "LICENSE_REQUIRED",
+    "REVIEW",
+    "NO_LICENSE_REQUIRED",
+    "NOT_APPLICABLE",
+    "DENY_PRESUMED",
+    "OVERLAP_EXCLUDED",
+)
+DY = "Dysprosium oxide 99.9 %"
+TERFENOL = "Terfenol-D rod 10 x 50 mm"
+GERMAN = (Party("buyer", "Muster GmbH", country="DE"),)
+OWNED = (Party("consignee", "Muster Tianjin", country="CN", owner_country="DE"),)
+MP = (Party("end_user", "MP Materials Corp.", country="US"),)
+
+CASES: list[tuple[str, str, dict[str, Any], dict[str, str]]] = [
+    ("export", DY, {}, {"CN": L, "CN-GAZETTED": L, "US": X, "EU": X}),
+    ("domestic", DY, {"destination": "CN"}, {"CN": X, "CN-GAZETTED": X}),
+    ("domestic, foreign buyer", DY, {"destination": "CN", "parties": GERMAN}, {"CN": R}),
+    ("domestic, foreign owner", DY, {"destination": "CN", "parties": OWNED}, {"CN": R}),
+    ("domestic, words", f"{DY} for a wholly foreign-owned plant", {"destination": "CN"}, {"CN": R}),
+    (
+        "EXW to a foreign buyer",
+        DY,
+        {"destination": "CN", "incoterm": "EXW", "parties": GERMAN},
+        {"CN": R},
+    ),
+    ("Hong Kong is not CN", DY, {"destination": "HK"}, {"CN": L}),
+    ("Macau is not CN", DY, {"destination": "MO"}, {"CN": L}),
+    ("Taiwan is not CN", DY, {"destination": "TW"}, {"CN": L}),
+    ("Hong Kong exporter", DY, {"exporter_country": "HK"}, {"CN": X, "CN-GAZETTED": N}),
+    ("foreign exporter, goods in China", DY, {"exporter_country": "DE", "ship_from": "CN"}, {"CN": R}),
+    ("third countries", DY, {"exporter_country": "DE", "destination": "US"}, {"CN": X, "EU": N}),
+    ("US origin re-exported by China", DY, {"origin": "US"}, {"CN": L, "US": N}),
+    ("destination missing", DY, {"destination": None}, {"CN": R, "US": X, "EU": X}),
+    ("destination unknown", DY, {"destination": "ZZ"}, {"CN": R}),
+    ("exporter missing", DY, {"exporter_country": None}, {"CN": R, "US": R, "EU": R}),
+    ("free good, destination missing", "Office chairs", {"destination": None}, {"CN": R}),
+    ("sample", f"{DY}, free sample, no commercial value", {"purpose": "sample"}, {"CN": L}),
+    ("repair", f"{DY} for repair", {"purpose": "repair"}, {"CN": L}),
+    ("named party", DY, {"parties": MP}, {"CN": D, "CN-GAZETTED": D}),
+    ("named party before its day", DY, {"parties": MP, "as_of": date(2026, 6, 21)}, {"CN": L}),
+    ("named party on its day", DY, {"parties": MP, "as_of": date(2026, 6, 22)}, {"CN": D}),
+    ("nearly a named party", "Chairs", {"parties": (Party("buyer", "MP Matérials"),)}, {"CN": D}),
+    ("resembling name", "Chairs", {"parties": (Party("buyer", "Jaia Robotix"),)}, {"CN": R}),
+    ("owned by a named party", DY, {"end_use": "for a 60 % owned subsidiary of MP Materials"}, {"CN": D}),
+    ("a minority share", "Chairs", {"end_use": "buyer 20 % owned by MP Materials"}, {"CN": R}),
+    ("military end use", DY, {"end_use": "missile guidance"}, {"CN": D, "US": X}),
+    ("military end use, zh", "氧化镝", {"end_use": "军用"}, {"CN": D}),
+    ("said not military", DY, {"end_use": "civil, not for military use"}, {"CN": L}),
+    ("screening hit", "Chairs", {"parties": (Party("buyer", "A", screened="hit"),)}, {"CN": R}),
+    ("North Korea, listed", DY, {"destination": "KP"}, {"CN": D}),
+    ("North Korea, chairs", "Office chairs", {"destination": "KP"}, {"CN": R}),
+    ("overlap", TERFENOL, {}, {"CN": O, "CN-GAZETTED": L}),
+    ("US to China, 1C003", TERFENOL, {"exporter_country": "US", "origin": "US", "destination": "CN"}, {"US": L}),
+    ("US to Britain, 1C003", TERFENOL, {"exporter_country": "US", "origin": "US", "destination": "GB"}, {"US": N}),
+    ("US to Hong Kong as to China", TERFENOL, {"exporter_country": "US", "origin": "US", "destination": "HK"}, {"US": L}),
+    ("US to Iran, chairs", "Office chairs", {"exporter_country": "US", "origin": "US", "destination": "IR"}, {"US": D}),
+    ("US at home", TERFENOL, {"exporter_country": "US", "origin": "US", "destination": "US"}, {"US": X}),
+    ("EU to US, 1C003", TERFENOL, {"exporter_country": "DE", "origin": "DE", "destination": "US"}, {"EU": L, "US": X}),
+    ("inside the EU", TERFENOL, {"exporter_country": "DE", "origin": "DE", "destination": "FR"}, {"EU": X}),
+    ("EU broker, listed", TERFENOL, {"exporter_country": "DE", "ship_from": "JP", "destination": "US"}, {"EU": R}),
+    ("EU broker, chairs", "Office chairs", {"exporter_country": "DE", "ship_from": "JP"}, {"EU": X}),
+    ("origin unknown, EAR99 either way", DY, {"origin": None}, {"US": N}),
+    ("origin unknown, listed", TERFENOL, {"origin": None, "destination": "VN"}, {"US": R}),
+    ("vague", "Spare parts as per invoice", {}, {"CN": R, "CN-GAZETTED": R}),
+    ("empty", "", {}, {"CN": R}),
+    ("null", None, {}, {"CN": R}),
+    ("foreign code on a chair", "Office chairs", {"declared": {"us": "5D002"}}, {"CN": R}),
+    ("placeholder code on a chair", "Office chairs", {"declared": {"us": "EAR99", "cn": "N/A"}}, {"CN": N}),
+    ("declared CN code, vague words", "Powder", {"declared": {"cn": "1C905.b"}}, {"CN": L, "CN-GAZETTED": L}),
+    ("HS names it, words are vague", "Metal powder", {"hs_code": "2805.30.12.00"}, {"CN": L, "CN-GAZETTED": L}),
+    ("HS against the words", "Headphones", {"hs_code": "2846901500"}, {"CN": R}),
+    ("HS malformed", "Office chairs", {"hs_code": "94O1"}, {"CN": N}),
+    ("watched heading, open words", "Mineral substance, crushed", {"hs_code": "253090"}, {"CN": R}),
+    ("composition", "NdFeB magnets", {"composition": (("Dy", 2),)}, {"CN-GAZETTED": L}),
+    ("no heavy rare earth", "NdFeB magnets N35, Dy-free and Tb-free", {}, {"CN": L, "CN-GAZETTED": N}),
+    ("free of charge is not free of Dy", "Dysprosium free sample, metal", {}, {"CN": L}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "wanted"), [c[1:] for c in CASES], ids=[c[0] for c in CASES]
+)
+def test_each_case_is_decided_as_written(
+    text: str | None, changes: dict[str, Any], wanted: dict[str, str]
+) -> None:
+    found = classify(line(text, **changes), BOTH).regimes
+    assert {key: found[key].decision.value for key in wanted} == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "fact"),
+    [
+        (DY, {"destination": None}, "destination"),
+        (DY, {"exporter_country": "XX"}, "exporter_country"),
+        ("NdFeB magnets 38UH", {}, "dysprosium and terbium content of the magnet not stated"),
+        ("Samples", {}, "a description that says what the goods are"),
+    ],
+)
+def test_a_missing_fact_is_named(text: str, changes: dict[str, Any], fact: str) -> None:
+    assert fact in classify(line(text, **changes), BOTH).missing
+
+
+def test_the_overlap_names_the_regimes_it_is_routed_to() -> None:
+    found = classify(line(TERFENOL), BOTH).regimes["CN"]
+    assert found.routed_to == ("US", "EU")
+
+
+def test_the_graver_day_counts_and_the_nearest_change_is_kept() -> None:
+    item = line("Holmium oxide", as_of=date(2026, 6, 1))
+    assert classify(item, BOTH).regimes["CN-GAZETTED"].decision == N
+    later = classify(item, BOTH, (date(2026, 12, 1),)).regimes["CN-GAZETTED"]
+    assert (later.decision, later.next_change) == (R, "2026-11-11")
+
+
+@pytest.mark.parametrize(
+    ("regime", "code", "changes", "wanted"),
+    [
+        ("CN-GAZETTED", "1C905.b", {}, (L, "in_force", "dual_use")),
+        ("CN-GAZETTED", "1c909.B", {}, (N, "suspended", "dual_use_if_reactivated")),
+        ("CN-GAZETTED", None, {}, (N, "not_listed", "none")),
+        ("CN-GAZETTED", "9Z999", {}, (R, "unknown", "unknown")),
+        ("CN-GAZETTED", "9A999", {}, (R, "unknown", "unknown")),
+        ("CN-GAZETTED", "1C905.b", {"destination": "CN"}, (X, "not_listed", "none")),
+        ("CN", "1C905.b", {}, (L, "in_force", "dual_use")),
+        ("US", "EAR99", {"exporter_country": "US"}, (N, "not_listed", "none")),
+        ("US", "1C003.b", {"exporter_country": "US", "destination": "CN"}, (L, "in_force", "dual_use")),
+        ("US", "1C003", {"exporter_country": "US", "destination": "GB"}, (N, "in_force", "none")),
+        ("US", "0A503", {"exporter_country": "US", "destination": "GB"}, (L, "in_force", "dual_use")),
+        ("US", "EAR99", {"exporter_country": "US", "destination": "CU"}, (D, "not_listed", "none")),
+        ("EU", "5D002", {"exporter_country": "DE", "destination": "US"}, (L, "in_force", "dual_use")),
+        ("EU", None, {"exporter_country": "DE", "destination": "US"}, (N, "not_listed", "none")),
+    ],
+)  # fmt: skip
+def test_a_confirmed_code_means(
+    regime: str, code: str | None, changes: dict[str, Any], wanted: tuple[str, str, str]
+) -> None:
+    found = verdict_for_code(regime, code, line("anything", **changes), BOTH)
+    assert (found.decision, found.status, found.license_type) == wanted
