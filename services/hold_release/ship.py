@@ -116,7 +116,8 @@ def _breach_kind(turn: Turn, event: OrderShipped) -> str | None:
         return "not_released"
     if event.revision != release.revision or event.decision_id != release.decision_id:
         return "wrong_revision"
-    ordered = {line.line_id: line for line in release.order.lines}
+    assert state.assessed is not None, "what is released was assessed"
+    ordered = {line.line_id: line for line in state.assessed.order.lines}
     for line in event.lines:
         if line.line_id not in ordered:
             return "unknown_line"

@@ -8,7 +8,7 @@ from pydantic import Field
 from schemas.base import Amount, Instant, Model
 from schemas.checks import OfficerDecided, OrderAssessed
 from schemas.decisions import DecisionReason
-from schemas.orders import Finding, Order
+from schemas.orders import Finding
 
 ORDER: Final = ""
 """Name of the only entity of an order's aggregate."""
@@ -56,7 +56,6 @@ class Release(Model):
     time_basis: Literal["log", "event"] = "log"
     value: str
     """The decision as written, so that a stale one can be sent again, byte for byte."""
-    order: Order
 
 
 class OrderState(Model):

@@ -160,7 +160,6 @@ class Turn:
             valid_until=valid_until,
             time_basis=self.time_basis,
             value=value.decode(),
-            order=state.assessed.order,
         )
         self.update(
             phase="released",
