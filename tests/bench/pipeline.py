@@ -1,0 +1,212 @@
+"""The gate beside three bare hops with events of the same sizes, in one run on real Kafka.
+
+`make bench` (`SECONDS=`, `SEED=`). Throughput: all orders at once, from the append of the first to
+the append of the last decision. Latency: an open loop of 500 orders/s, from the append of an order
+to the append of its decision, by the broker's own timestamps. The last line is one JSON object.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from infra.kafka.topics import create_topics
+from infra.local.kafka import KafkaServer
+from infra.local.process import free_port
+from infra.local.redis import RedisServer
+from schemas.topics import CHECKS, CLASSIFIED, DECISIONS, ORDERS
+from services.cli.demo_run import raw_or_event
+from services.generator.scenario import Scenario, scenario
+from tests.support.gate import Gate, running_gate
+
+RATE = 500
+BARE = ("bare.0", "bare.1", "bare.2", "bare.3")
+PARTITIONS = 12
+
+
+def say(text: str) -> None:
+    """Report progress."""
+    sys.stderr.write(text + "\n")
+
+
+def todays(seed: int, count: int) -> Scenario:
+    """Orders of today, each revision placed, so that no event is too old."""
+    today = datetime.now(UTC).date()
+    made = scenario(seed, count, start=today, end=today)
+    moment = datetime.now(UTC) - timedelta(minutes=1)
+    made.events = [
+        type(event)(event.type, event.id, event.source, moment, event.key, event.data)
+        for event in made.events
+    ]
+    return made
+
+
+def stamps(bootstrap: str, topic: str, start: dict[int, int]) -> dict[str, int]:
+    """First append time (ms) of each key from `start` on."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "bench"})
+    found: dict[str, int] = {}
+    places = [TopicPartition(topic, at, offset) for at, offset in start.items()]
+    ends = {p.partition: consumer.get_watermark_offsets(p)[1] for p in places}
+    left = sum(max(end - start[at], 0) for at, end in ends.items())
+    consumer.assign(places)
+    while left > 0:
+        for message in consumer.consume(1000, 1.0):
+            if message.error() is None:
+                left -= 1
+                found.setdefault((message.key() or b"").decode(), message.timestamp()[1])
+    consumer.close()
+    return found
+
+
+def ends_of(bootstrap: str, topic: str) -> dict[int, int]:
+    """Next offset of every partition."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "bench"})
+    found = {
+        at: consumer.get_watermark_offsets(TopicPartition(topic, at))[1] for at in range(PARTITIONS)
+    }
+    consumer.close()
+    return found
+
+
+def drive(
+    bootstrap: str, source: str, target: str, records: list[tuple[bytes, bytes, Any]], rate: int
+) -> dict[str, Any]:
+    """Send records (rate 0: at once), wait for all to come out, and measure by append times."""
+    starts = ends_of(bootstrap, source), ends_of(bootstrap, target)
+    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 0, "partitioner": "murmur2"})
+    began = time.monotonic()
+    for at, (key, value, headers) in enumerate(records):
+        if rate and (wait := began + at / rate - time.monotonic()) > 0:
+            producer.poll(0)
+            time.sleep(wait)
+        producer.produce(source, key=key, value=value, headers=headers)
+        if not at % 1000:
+            producer.poll(0)
+    producer.flush()
+    keys = {key.decode() for key, _, _ in records}
+    deadline = time.monotonic() + 120
+    while sum(ends_of(bootstrap, target).values()) - sum(starts[1].values()) < len(keys):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.25)
+    came, went = stamps(bootstrap, source, starts[0]), stamps(bootstrap, target, starts[1])
+    spent = sorted(went[key] - came[key] for key in keys if key in went)
+    seconds = (max(went.values()) - min(came.values())) / 1000
+    return {
+        "orders": len(keys), "decided": len(spent), "seconds": round(seconds, 2),
+        "orders_per_s": round(len(spent) / seconds), "p50_ms": spent[len(spent) // 2],
+        "p99_ms": spent[len(spent) * 99 // 100], "max_ms": spent[-1],
+    }  # fmt: skip
+
+
+def as_records(made: Scenario) -> list[tuple[bytes, bytes, Any]]:
+    """Encode a scenario's events."""
+    sends = [raw_or_event(event) for event in made.events]
+    return [(s.key or b"", s.value or b"", list(s.headers)) for s in sends]
+
+
+@contextmanager
+def bare_hops(bootstrap: str, sizes: list[int]) -> Iterator[None]:
+    """Run three bare hops as processes."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    config = {"message.timestamp.type": "LogAppendTime"}
+    fresh = [NewTopic(name, PARTITIONS, 1, config=config) for name in BARE]
+    for future in admin.create_topics(fresh).values():
+        future.result(30)
+    hops = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.bench.hop", bootstrap, BARE[at], BARE[at + 1], str(size)]
+        )
+        for at, size in enumerate(sizes)
+    ]
+    try:
+        time.sleep(5)  # until each has joined its group: the first batch would measure that
+        yield
+    finally:
+        for hop in hops:
+            hop.kill()
+            hop.wait()
+
+
+def average_size(bootstrap: str, topic: str) -> int:
+    """Average bytes of a value, over one partition."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "bench"})
+    place = TopicPartition(topic, 0, 0)
+    _, high = consumer.get_watermark_offsets(place)
+    consumer.assign([place])
+    sizes: list[int] = []
+    while len(sizes) < high:
+        sizes += [len(m.value() or b"") for m in consumer.consume(500, 1.0) if m.error() is None]
+    consumer.close()
+    return sum(sizes) // max(len(sizes), 1)
+
+
+def measure_gate(gate: Gate, bootstrap: str, seed: int, count: int, seconds: int) -> dict[str, Any]:
+    """Warm up, then throughput, then latency."""
+    gate.import_licenses(todays(seed, 1).licenses)
+    say("warming up")
+    drive(bootstrap, ORDERS.name, DECISIONS.name, as_records(todays(seed + 1, 500)), 0)
+    say(f"the gate: {count} orders at once")
+    burst = drive(bootstrap, ORDERS.name, DECISIONS.name, as_records(todays(seed, count)), 0)
+    say(f"the gate: {RATE} orders/s for {seconds} s")
+    steady = todays(seed + 2, RATE * seconds)
+    return {
+        "burst": burst,
+        "open_loop": drive(bootstrap, ORDERS.name, DECISIONS.name, as_records(steady), RATE),
+    }
+
+
+def measure_bare(
+    bootstrap: str, sizes: list[int], seed: int, count: int, seconds: int
+) -> dict[str, Any]:
+    """The same loads through bare hops."""
+    with bare_hops(bootstrap, sizes[1:]):
+        drive(bootstrap, BARE[0], BARE[3], _renamed(todays(seed + 1, 500), "w"), 0)
+        say(f"bare hops: {count} orders at once")
+        burst = drive(bootstrap, BARE[0], BARE[3], _renamed(todays(seed, count), "b"), 0)
+        say(f"bare hops: {RATE} orders/s for {seconds} s")
+        steady = _renamed(todays(seed + 2, RATE * seconds), "o")
+        return {"burst": burst, "open_loop": drive(bootstrap, BARE[0], BARE[3], steady, RATE)}
+
+
+def _renamed(made: Scenario, prefix: str) -> list[tuple[bytes, bytes, Any]]:
+    """One record an order: a bare hop answers each record, not each order."""
+    seen = {key: (key, value, None) for key, value, _ in as_records(made)}
+    return [(prefix.encode() + key, value, None) for key, value, _ in seen.values()]
+
+
+def main() -> None:
+    """Run the benchmark and print its figures."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--seconds", type=int, default=15, help="of the open loop")
+    options.add_argument("--seed", type=int, default=7)
+    options.add_argument("--count", type=int, default=6000, help="orders of the burst")
+    asked = options.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="exportgate-bench-"))
+    with (
+        KafkaServer(folder / "kafka", free_port()) as kafka,
+        RedisServer(folder / "redis", free_port()) as redis,
+    ):
+        create_topics(kafka.bootstrap)
+        with running_gate(folder, kafka.bootstrap, redis.url) as gate:
+            ours = measure_gate(gate, kafka.bootstrap, asked.seed, asked.count, asked.seconds)
+        topics = (ORDERS, CLASSIFIED, CHECKS, DECISIONS)
+        sizes = [average_size(kafka.bootstrap, topic.name) for topic in topics]
+        bare = measure_bare(kafka.bootstrap, sizes, asked.seed, asked.count, asked.seconds)
+    ratio = ours["burst"]["orders_per_s"] / bare["burst"]["orders_per_s"]
+    result = {"gate": ours, "bare": bare, "bytes": sizes, "ratio": round(ratio, 3)}
+    sys.stdout.write(json.dumps(result) + "\n")
+
+
+if __name__ == "__main__":
+    main()
