@@ -22,7 +22,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from infra.kafka.topics import create_topics
 from infra.local.kafka import KafkaServer
-from infra.local.process import free_port
+from infra.local.process import free_port, wait_until
 from infra.local.redis import RedisServer
 from schemas.topics import CHECKS, CLASSIFIED, DECISIONS, ORDERS
 from services.cli.demo_run import raw_or_event
@@ -32,6 +32,7 @@ from tests.support.gate import Gate, running_gate
 RATE = 500
 BARE = ("bare.0", "bare.1", "bare.2", "bare.3")
 PARTITIONS = 12
+DRAINED_WITHIN_S = 180.0
 
 
 def say(text: str) -> None:
@@ -87,18 +88,16 @@ def drive(
     began = time.monotonic()
     for at, (key, value, headers) in enumerate(records):
         if rate and (wait := began + at / rate - time.monotonic()) > 0:
-            producer.poll(0)
-            time.sleep(wait)
+            producer.poll(wait)
         producer.produce(source, key=key, value=value, headers=headers)
         if not at % 1000:
             producer.poll(0)
     producer.flush()
     keys = {key.decode() for key, _, _ in records}
-    deadline = time.monotonic() + 120
-    while sum(ends_of(bootstrap, target).values()) - sum(starts[1].values()) < len(keys):
-        if time.monotonic() > deadline:
-            break
-        time.sleep(0.25)
+    before = sum(starts[1].values())
+    wait_until(
+        lambda: sum(ends_of(bootstrap, target).values()) - before >= len(keys), DRAINED_WITHIN_S
+    )
     came, went = stamps(bootstrap, source, starts[0]), stamps(bootstrap, target, starts[1])
     spent = sorted(went[key] - came[key] for key in keys if key in went)
     seconds = (max(went.values()) - min(came.values())) / 1000
@@ -130,7 +129,6 @@ def bare_hops(bootstrap: str, sizes: list[int]) -> Iterator[None]:
         for at, size in enumerate(sizes)
     ]
     try:
-        time.sleep(5)  # until each has joined its group: the first batch would measure that
         yield
     finally:
         for hop in hops:
