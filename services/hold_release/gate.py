@@ -81,7 +81,7 @@ def _assessed(turn: Turn, gate: Gate) -> None:
         return
     if turn.record.id == state.assessment_id and state.assessed is not None:
         if event.order_digest != state.assessed.order_digest:
-            _conflict(turn, "one event id was used twice, with different content")
+            _conflict(turn, f"one event id was used twice, also for {event.order_digest[:12]}")
         return
     if (event.revision, event.check) <= (state.revision, state.check) and state.assessed:
         _not_higher(turn, event)
@@ -124,7 +124,7 @@ def _not_higher(turn: Turn, event: OrderAssessed) -> None:
     same = event.revision == state.revision and event.check == 0
     if not same or event.order_digest == state.revision_digest:
         return
-    _conflict(turn, f"revision {event.revision} was said twice, with different content")
+    _conflict(turn, f"revision {event.revision} was also said as {event.order_digest[:12]}")
 
 
 def _conflict(turn: Turn, text: str) -> None:
@@ -162,8 +162,8 @@ def _unreadable(turn: Turn, gate: Gate) -> None:
 def _granted(turn: Turn, gate: Gate) -> None:
     del gate
     event: ReservationGranted = turn.record.event
-    entry = reserve.find(turn.state, event.reservation_id)
-    if entry is None or entry.state not in ("asked", "confirming"):
+    entry = reserve.answered(turn.state, event)
+    if entry is None:
         return
     reserve.replace_entry(
         turn,
@@ -199,8 +199,8 @@ def _send_stale(turn: Turn) -> None:
 def _refused(turn: Turn, gate: Gate) -> None:
     del gate
     event: ReservationRefused = turn.record.event
-    entry = reserve.find(turn.state, event.reservation_id)
-    if entry is None or entry.state not in ("asked", "confirming"):
+    entry = reserve.answered(turn.state, event)
+    if entry is None:
         return
     # A grant that is not confirmed still sets its quantity aside, so it is let go, not forgotten.
     state: Literal["refused", "withdrawn"] = "refused" if entry.state == "asked" else "withdrawn"

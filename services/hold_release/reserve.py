@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Final, Literal
 
 from schemas.checks import (
+    Answer,
     Candidate,
     RequestedItem,
     RequestedParty,
@@ -119,7 +120,7 @@ def confirm(turn: Turn, entry: Reservation) -> None:
         license_id=entry.license_id,
     )
     turn.to_ledger(entry.license_id, "confirm", event, entry.reservation_id)
-    replace_entry(turn, entry, state="confirming")
+    replace_entry(turn, entry, state="confirming", question=request_id)
     turn.update(answer_by=turn.now + ANSWER_WITHIN)
 
 
@@ -140,6 +141,14 @@ def find(state: OrderState, reservation_id: str) -> Reservation | None:
         if entry.reservation_id == reservation_id:
             return entry
     return None
+
+
+def answered(state: OrderState, answer: Answer) -> Reservation | None:
+    """Find the reservation whose open question this is the answer to."""
+    entry = find(state, answer.reservation_id)
+    if entry is None or entry.state not in ("asked", "confirming"):
+        return None
+    return entry if entry.question == answer.request_id else None
 
 
 def _line(state: OrderState, line_id: str) -> OrderLine:
@@ -229,6 +238,7 @@ def _ask(turn: Turn, need: Need, candidate: Candidate) -> None:
         time_basis=turn.time_basis,
         state="asked",
         attempt=attempt,
+        question=request.request_id,
     )
     turn.update(
         reservations=(*turn.state.reservations, entry),

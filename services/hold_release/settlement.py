@@ -36,9 +36,17 @@ def acknowledged(state: OrderState, code: str, line_id: str | None, regime: str 
     )
 
 
+def _fault_acknowledged(state: OrderState, fault: DecisionReason) -> bool:
+    """Tell whether officers settled this very fault; the next of its kind is another."""
+    return any(
+        finding.action == "release" and (finding.fact, finding.value) == (fault.code, fault.text)
+        for finding in state.findings
+    )
+
+
 def open_reasons(state: OrderState) -> list[DecisionReason]:
     """List what stands in the way of asking for licenses."""
-    reasons = [fault for fault in state.faults if not acknowledged(state, fault.code, None, None)]
+    reasons = [fault for fault in state.faults if not _fault_acknowledged(state, fault)]
     if state.assessed is None:
         return reasons
     for line in state.assessed.lines:

@@ -42,6 +42,8 @@ class Reservation(Model):
     ever_released: bool = False
     attempt: int = 0
     """Which of the order's requests it was."""
+    question: str = ""
+    """Request id of the last question; an answer to an earlier one says nothing of today."""
     recall_at: Instant | None = None
     """leaving: when the goods can no longer be on a truck."""
 
