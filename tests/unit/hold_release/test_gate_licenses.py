@@ -503,3 +503,19 @@ def test_the_third_party_of_a_recheck_keeps_its_reservation() -> None:
 
     assert run.draws() == [("request", "cn-1")]
     assert [each.decision for each in run.decisions] == ["RELEASED"]
+
+
+def test_an_old_grant_told_again_is_no_confirmation() -> None:
+    """A duplicate from before the question cannot know what happened since."""
+    run = GateRun()
+    run.say(assessed(TWO, drawing("cn-1")))
+    first, second = run.sent(ReservationRequested)
+    run.say(granted(first))
+    run.say(granted(second), after=timedelta(seconds=31))
+    [question] = run.sent(ReservationConfirmRequested)
+    run.say(granted(first))
+    run.say(granted(first, "exists"))
+    assert run.decisions == []
+
+    run.say(refused(question, "LICENSE_REVOKED"))
+    assert run.decision == "HELD"

@@ -307,3 +307,28 @@ def test_the_holds_of_one_order_are_settled_together_or_not_at_all() -> None:
 
     assert run.decision == "HELD"
     assert run.reasons == ["NO_LICENSE"]
+
+
+FAULTS: dict[str, tuple[Model, Model]] = {
+    "unreadable": (unreadable(7), unreadable(8)),
+    "conflict": (assessed(order(destination="FR")), assessed(order(destination="IT"))),
+}
+
+
+@pytest.mark.parametrize(("first", "second"), FAULTS.values(), ids=FAULTS)
+def test_what_an_officer_settled_does_not_settle_what_comes_after(
+    first: Model, second: Model
+) -> None:
+    """The next record that cannot be read may be the cancellation."""
+    run = GateRun()
+    run.say(assessed())
+    run.say(first)
+    run.say(decided(run.last.seq))
+    assert run.decision == "RELEASED"
+    run.say(first)
+    assert run.decision == "RELEASED", "told again, it is the one that was settled"
+
+    run.say(second)
+    assert run.decision == "HELD"
+    run.say(decided(run.last.seq))
+    assert run.decision == "RELEASED"

@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from schemas.checks import ReservationRequested, ReservationSettled, ReservationVoided
+from schemas.checks import (
+    ReservationConfirmRequested,
+    ReservationRequested,
+    ReservationSettled,
+    ReservationVoided,
+)
 from schemas.decisions import BreachRaised
 from schemas.orders import OrderReturned, ShippedLine
 from services.hold_release.gate import deadlines
@@ -291,7 +296,7 @@ def test_amended_back_what_waits_for_its_recall_is_taken_back_once_confirmed() -
     run.say(assessed(order(revision=2), HELD))
     run.say(assessed(order(revision=3), drawing("cn-1")))
     assert run.draws() == [("request", "cn-1"), ("confirm", "cn-1")]
-    run.say(granted(run.sent(ReservationRequested)[0], "confirmed"))
+    run.say(granted(run.sent(ReservationConfirmRequested)[-1], "confirmed"))
 
     assert run.decision == "RELEASED"
     assert run.last.licenses[0].license_id == "cn-1"

@@ -78,7 +78,11 @@ def test_a_license_that_covers_is_a_candidate_with_what_it_would_be_drawn() -> N
     assessed = judge(held(unit="g"))
     [candidate] = found(assessed).candidates
 
-    assert (candidate.license_id, candidate.quantity, candidate.unit) == ("cn-1", 10_000, "g")
+    assert (candidate.license_id, candidate.quantity, candidate.unit) == (
+        "cn-1",
+        Decimal(10_000),
+        "g",
+    )
     assert holds(assessed) == []
     assert found(assessed).item is not None
     assert assessed.book == {"0": 7}
