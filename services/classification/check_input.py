@@ -16,10 +16,10 @@ _PURPOSES = ("sale", "sample", "gift", "exhibition", "repair", "return", "transf
 MAX_DESCRIPTION = 100_000
 
 
-class BadLine(Exception):
+class BadLine(Exception):  # noqa: N818 - a line is bad; the name is used by other commands
     """A line that cannot be answered."""
 
-    def __init__(self, field: str | None, error: str, id: object = None) -> None:  # noqa: A002
+    def __init__(self, field: str | None, error: str, id: object = None) -> None:
         super().__init__(error)
         self.field = field
         self.error = error

@@ -1,11 +1,10 @@
 """What a confirmed code means for an order, on its day."""
 
-from schemas.classification import RegimeVerdict
+from schemas.classification import Match, RegimeVerdict
 from services.classification.days import day_of
 from services.classification.facts import Facts, normal_code
 from services.classification.item import Item
 from services.classification.policy import PackSet
-from schemas.classification import Match
 from services.classification.regime import evaluate_code
 
 

@@ -7,8 +7,9 @@ from decimal import Decimal
 from schemas.classification import Match, Reason
 from services.classification.item import Item
 from services.classification.lexicon import Lexicon
+from services.classification.matching import cas_facts, derive, read
+from services.classification.phrases import Reading
 from services.classification.text import Folded, fold_term
-from services.classification.matching import Reading, cas_facts, derive, read
 
 _HS = re.compile(r"^[0-9]{4,13}$")
 _CODE = re.compile(r"^[0-9][A-E][0-9]{3}(\.[a-z](\.[0-9]{1,2}(\.[a-z])?)?)?$")

@@ -93,7 +93,7 @@ def cited(
         code=code,
         effect=effect,
         rule=f"{pack.name}#{rule}",
-        text=text,  # type: ignore[arg-type]
+        text=text,
         citation=source.citation,
         evidence_tag=source.tag,
         matched=matched,

@@ -6,13 +6,19 @@ from functools import lru_cache
 import chemparse
 
 _ELEMENTS = (
-    "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se "
-    "Br Kr Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb "
-    "Dy Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Th U"
-).split()
+    "H", "He", "Li", "Be", "B", "C", "N", "O", "F", "Ne", "Na", "Mg", "Al", "Si", "P", "S",
+    "Cl", "Ar", "K", "Ca", "Sc", "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn", "Ga",
+    "Ge", "As", "Se", "Br", "Kr", "Rb", "Sr", "Y", "Zr", "Nb", "Mo", "Tc", "Ru", "Rh", "Pd",
+    "Ag", "Cd", "In", "Sn", "Sb", "Te", "I", "Xe", "Cs", "Ba", "La", "Ce", "Pr", "Nd", "Pm",
+    "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb", "Lu", "Hf", "Ta", "W", "Re", "Os",
+    "Ir", "Pt", "Au", "Hg", "Tl", "Pb", "Bi", "Th", "U",
+)  # fmt: skip
 _CASE = {symbol.lower(): symbol for symbol in _ELEMENTS}
-_ANIONS = frozenset("O F Cl Br I S Se Te".split())
-_METALS = frozenset("Mg Al Si Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge Zr Nb Mo Ag Sn Ta W In".split())
+_ANIONS = frozenset(("O", "F", "Cl", "Br", "I", "S", "Se", "Te"))
+_METALS = frozenset((
+    "Mg", "Al", "Si", "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn", "Ga", "Ge", "Zr",
+    "Nb", "Mo", "Ag", "Sn", "Ta", "W", "In",
+))  # fmt: skip
 _LIGHT = {"B": (2, 4, 6, 12), "C": (2,), "N": (1,), "P": (1,), "H": (2, 3)}
 TOKEN = re.compile(
     r"(?<![a-z0-9])(?=[a-z(\[]*[a-z]+[a-z.()·\[\]]*\d)[a-z(\[][a-z0-9.()·\[\]]{1,39}"

@@ -72,7 +72,7 @@ def _unknown_link(pack: Pack, item: Item, location: str | None) -> str:
 def _outside(pack: Pack, key: str, item: Item, location: str | None) -> Reach:
     rule = pack.jurisdiction
     if rule.location == "review" and location in rule.territory and item.exporter_country:
-        text = f"goods leave {location} for an exporter in {item.exporter_country}: who exports is to be settled"
+        text = f"goods leave {location} for an exporter in {item.exporter_country}: who exports?"
         return Reach(
             "review", (_missing(key, pack, text, "CLASSIFICATION_UNCERTAIN"),), ("who exports",)
         )
@@ -81,7 +81,8 @@ def _outside(pack: Pack, key: str, item: Item, location: str | None) -> Reach:
         return Reach("broker", (_missing(key, pack, text, "CLASSIFICATION_UNCERTAIN"),))
     if rule.origin_rule and item.origin in rule.territory:
         return Reach("origin")
-    text = f"exporter {item.exporter_country}, goods from {location}: {pack.title} does not reach this order"
+    link = f"exporter {item.exporter_country}, goods from {location}"
+    text = f"{link}: {pack.title} does not reach this order"
     return Reach("no", (_note(key, pack, text),))
 
 

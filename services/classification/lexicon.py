@@ -120,9 +120,9 @@ class Sense:
     kind: str
     facts: tuple[str, ...]
     signal: bool
-    german: bool
-    bound_left: bool
-    bound_right: bool
+    german: bool = False
+    bound_left: bool = False
+    bound_right: bool = False
 
 
 _UNBOUND = frozenset(("zh", "ja", "ru", "ko"))

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -70,7 +71,7 @@ class Entry(Cited):
     missing: str = ""
     listed: bool = True
     beyond: bool = False
-    """Looks at transactions outside the territory alone; a jurisdiction's `origin_rule` names it."""
+    """Only for transactions outside the territory; a jurisdiction's `origin_rule` names it."""
     rank: int = 0
     controls: tuple[str, ...] = ()
     timeline: tuple[Period, ...] = ()
@@ -244,7 +245,7 @@ def parse_pack(text: str, source: str) -> Pack:
 
 def _check_timeline(entry: Entry, source: str, line: int) -> None:
     periods = sorted(entry.timeline, key=lambda p: p.start or date.min)
-    for before, after in zip(periods, periods[1:], strict=False):
+    for before, after in pairwise(periods):
         if before.end is None or (after.start or date.min) < before.end:
             raise PolicyError(source, line, f"periods of {entry.rule} overlap")
     for period in periods:

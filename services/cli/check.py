@@ -54,9 +54,10 @@ def check(
 
 
 def _choice(cn: str) -> Choice:
-    if cn == "reported" or cn == "gazetted" or cn == "both":  # noqa: PLR1714 - narrows the type
-        return cn
-    raise typer.BadParameter("must be reported, gazetted or both", param_hint="--cn")
+    choices: dict[str, Choice] = {"reported": "reported", "gazetted": "gazetted", "both": "both"}
+    if cn not in choices:
+        raise typer.BadParameter(f"must be {', '.join(choices)}", param_hint="--cn")
+    return choices[cn]
 
 
 def _open(file: str) -> BinaryIO:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from services.classification.compare import changes
 from services.classification.policy import Pack, PackSet, PolicyError, choose, parse_pack
-from services.runtime.packs import load_packs, read_packs
+from services.runtime.packs import read_packs
 
 app = typer.Typer(help="Policy packs: list, show, validate, diff.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="print JSON")]
@@ -70,17 +70,14 @@ def validate(
 ) -> None:
     """Check packs strictly; exit 1 with file and line where one is bad."""
     faults: list[dict[str, Any]] = []
-    count = 0
+    count = len(files) if files else len(_packs())
     for file in files or []:
-        count += 1
         try:
             parse_pack(file.read_text(encoding="utf-8"), str(file))
         except PolicyError as error:
             faults.append({"file": error.source, "line": error.line, "error": error.message})
         except (OSError, UnicodeDecodeError) as error:
             faults.append({"file": str(file), "line": 0, "error": str(error)})
-    if not files:
-        count = len(_packs())
     if json_out:
         typer.echo(orjson.dumps({"checked": count, "faults": faults}))
     else:
@@ -154,6 +151,3 @@ def _load(name: str) -> Pack:
         raise typer.Exit(1) from error
     except OSError as error:
         raise typer.BadParameter(f"cannot read {name}: {error.strerror}") from error
-
-
-__all__ = ["app", "load_packs"]

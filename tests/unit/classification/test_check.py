@@ -1,4 +1,4 @@
-"""`check` and `policy` as a user meets them: bad lines, forms of input, exit codes, explanations."""
+"""`check` and `policy` as a user meets them: bad lines, exit codes, explanations."""
 
 import json
 from pathlib import Path

@@ -5,7 +5,16 @@ from importlib import resources
 
 import pytest
 
-from services.classification.policy import Pack, PackSet, PolicyError, choose, parse_pack
+from services.classification.policy import (
+    Cited,
+    Entry,
+    Negative,
+    Pack,
+    PackSet,
+    PolicyError,
+    choose,
+    parse_pack,
+)
 from services.classification.source import load_tree
 from services.runtime.packs import load_packs, read_packs
 
@@ -30,7 +39,8 @@ entries:
     code: 1A001
     when: ['re & !magnet']
     verdict: LICENSE_REQUIRED
-    timeline: [{from: 2025-01-01, to: 2025-02-01, status: in_force}, {from: 2025-02-01, status: suspended}]
+    timeline: [{from: 2025-01-01, to: 2025-02-01, status: in_force},
+               {from: 2025-02-01, status: suspended}]
     citation: law
     tag: C
 """
@@ -45,14 +55,14 @@ def test_the_sound_pack_is_read() -> None:
     ("text", "line", "said"),
     [
         (SOUND.replace("    code: 1A001", "    colour: red"), 17, "colour"),
-        (SOUND + SECOND, 23, "code 1A001 is given twice"),
-        (SOUND + SECOND.replace("two", "one").replace("1A001", "1A002"), 23, "rule one"),
+        (SOUND + SECOND, 24, "code 1A001 is given twice"),
+        (SOUND + SECOND.replace("two", "one").replace("1A001", "1A002"), 24, "rule one"),
         (SOUND.replace("to: 2025-02-01", "to: 2025-03-01"), 20, "overlap"),
         (SOUND.replace(", to: 2025-02-01", ""), 20, "overlap"),
         (SOUND.replace("to: 2025-02-01", "to: 2024-12-01"), 20, "empty"),
         (SOUND.replace("    citation: law\n", ""), 15, "citation"),
-        (SOUND.replace("    citation: law\n", "    citation: ''\n"), 21, "citation"),
-        (SOUND.replace("    tag: C", "    tag: Z"), 22, "tag"),
+        (SOUND.replace("    citation: law\n", "    citation: ''\n"), 22, "citation"),
+        (SOUND.replace("    tag: C", "    tag: Z"), 23, "tag"),
         (SOUND.replace("verdict: LICENSE_REQUIRED", "verdict: MAYBE"), 19, "verdict"),
         (SOUND.replace("2026-01-01", "yesterday"), 9, "last_checked"),
         (SOUND.replace("title: Test\n", "title: Test\ntitle: Twice\n"), 5, "given twice"),
@@ -70,7 +80,10 @@ def test_a_fault_is_refused_with_its_line(text: str, line: int, said: str) -> No
 
 @pytest.mark.parametrize("pack", PACKS, ids=[pack.name for pack in PACKS])
 def test_every_rule_of_a_shipped_pack_is_cited(pack: Pack) -> None:
-    for rule in (*pack.entries, *pack.negatives, *pack.parties, *pack.destinations, *pack.end_uses):
+    rules: tuple[Cited, ...] = (
+        *pack.entries, *pack.negatives, *pack.parties, *pack.destinations, *pack.end_uses
+    )  # fmt: skip
+    for rule in rules:
         assert rule.citation
         assert rule.tag in "CIGJ"
 
@@ -88,7 +101,8 @@ def test_every_fact_a_rule_asks_for_can_be_said() -> None:
     known |= {"article", "equipment", "software", "technology"}
     states = {"st:strong", "st:bare", "st:conflict", "st:contained", "st:works"}
     for pack in PACKS:
-        for rule in (*pack.entries, *pack.negatives):
+        rules: tuple[Entry | Negative, ...] = (*pack.entries, *pack.negatives)
+        for rule in rules:
             for clause in rule.when:
                 for fact, _ in clause:
                     base = re.sub(r"^(?:for|no|head|raw|has):", "", fact)

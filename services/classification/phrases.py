@@ -1,0 +1,200 @@
+"""Phrases: which word names the goods, what is inside them, what they are for, what is absent."""
+
+import re
+from dataclasses import dataclass, field
+
+from services.classification.lexicon import HEADS, Lexicon, Sense
+from services.classification.text import Folded
+
+MAIN, CONTENT, PURPOSE = 0, 1, 2
+_BETWEEN = frozenset(("", "any", "for", "for any", "the"))
+_DIMENSION = re.compile(r"\d ?(?:mm|cm)?\s?[x×*]\s?\d|(?<![a-z])(?:d|dia|ø|φ)\s?\d")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A concept found in a text; start and end count in the folded text."""
+
+    start: int
+    end: int
+    sense: Sense
+
+
+@dataclass(slots=True)
+class Reading:
+    """Everything one text says, as facts with the spans that say so."""
+
+    facts: dict[str, tuple[int, int]] = field(default_factory=dict)
+    articles: dict[str, tuple[int, int]] = field(default_factory=dict)
+    codes: tuple[tuple[str, int, int], ...] = ()
+    content: bool = False
+    foreign: bool = False
+    folded: Folded = field(default_factory=lambda: Folded("", "", ()))
+
+    def add(self, facts: tuple[str, ...], span: tuple[int, int], prefix: str = "") -> None:
+        """Record facts; the first span that says so stays."""
+        for fact in facts:
+            self.facts.setdefault(prefix + fact, span)
+
+
+@dataclass(slots=True)
+class Phrase:
+    """One phrase: what names the goods in it, and how it speaks of rare earths."""
+
+    head: Hit | None
+    signal: bool
+    inside: bool
+    named: tuple[int, int]
+
+
+def read_phrase(
+    lexicon: Lexicon, text: str, part: tuple[bool, list[Hit]], reading: Reading
+) -> Phrase:
+    joined, hits = part
+    role = reading.facts.get("~role", (MAIN, 0))[0] if joined else MAIN
+    head: Hit | None = None
+    signal = inside = False
+    named = (0, 0)
+    missing: set[tuple[int, int]] = set()
+    roles = _roles(hits, role)
+    for place, hit in enumerate(hits):
+        sense = hit.sense
+        if sense.kind in ("marker", "none"):
+            continue
+        if absent(lexicon, text, hits, place):
+            missing.add((hit.start, hit.end))
+            reading.add(sense.facts, (hit.start, hit.end), "no:")
+            continue
+        at = roles[place]
+        reading.add(sense.facts, (hit.start, hit.end), "for:" if at == PURPOSE else "")
+        if at == PURPOSE:
+            continue
+        if sense.kind == "article" and at == MAIN:
+            reading.articles.setdefault(sense.name, (hit.start, hit.end))
+        if sense.signal:
+            signal = True
+            inside = inside or at == CONTENT
+            named = named if named != (0, 0) else (hit.start, hit.end)
+        if at == MAIN and sense.kind in HEADS and (head is None or hit.end > head.end):
+            head = hit
+    if head is None or (
+        head.sense.kind in ("form", "substance", "material") and "magnet" not in head.sense.facts
+    ):
+        _raw(hits, roles, reading, missing)
+    reading.facts["~role"] = (roles[-1] if roles else role, 0)
+    if head is not None:
+        reading.add(head.sense.facts, (head.start, head.end), "head:")
+        reading.add((head.sense.kind,), (head.start, head.end), "head:")
+    return Phrase(head, signal, inside, named)
+
+
+def _raw(hits: list[Hit], roles: list[int], reading: Reading, absent: set[tuple[int, int]]) -> None:
+    """`raw:dy` where an element by name stands in a phrase about material, not about magnets."""
+    for hit, role in zip(hits, roles, strict=True):
+        sense = hit.sense
+        span = (hit.start, hit.end)
+        if (
+            role != PURPOSE
+            and span not in absent
+            and (sense.kind == "element" or sense.name in ("formula", "raw"))
+            and "re_magnet" not in sense.facts
+        ):
+            reading.add(tuple(f for f in sense.facts if len(f) <= 2), span, "raw:")
+
+
+def _roles(hits: list[Hit], role: int) -> list[int]:
+    out: list[int] = []
+    for place, hit in enumerate(hits):
+        if hit.sense.kind == "marker":
+            name = hit.sense.name
+            if name == "content":
+                role = CONTENT if role != PURPOSE else PURPOSE
+            elif name == "purpose":
+                role = PURPOSE
+            elif name == "resume":
+                role = MAIN
+            elif name == "purpose_after" and place and hits[place - 1].end == hit.start:
+                _back(hits, out, place)
+        out.append(role)
+    return out
+
+
+def _back(hits: list[Hit], roles: list[int], place: int) -> None:
+    """Turn what stands directly before a word like 用 into the purpose."""
+    start = hits[place].start
+    for earlier in range(place - 1, -1, -1):
+        if hits[earlier].end < start or hits[earlier].sense.kind == "marker":
+            break
+        roles[earlier] = PURPOSE
+        start = min(start, hits[earlier].start)
+
+
+def absent(lexicon: Lexicon, text: str, hits: list[Hit], place: int) -> bool:
+    hit = hits[place]
+    for other in hits[max(0, place - 4) : place]:
+        if other.sense.name == "absence" and text[other.end : hit.start].strip() in _BETWEEN:
+            return True
+    for other in hits[place + 1 : place + 4]:
+        if other.sense.name == "absence_after" and text[hit.end : other.start].strip() == "":
+            rest = text[other.end :].lstrip()
+            if not rest.startswith(lexicon.guard):
+                return True
+    return False
+
+
+def relate(states: list[Phrase], reading: Reading, text: str) -> None:
+    """Say how the rare-earth words relate to the goods: `st:` facts."""
+    facts = reading.facts
+    facts.pop("~role", None)
+    kinds = [s.head.sense.kind if s.head else "" for s in states]
+    explicit = [
+        s
+        for s, kind in zip(states, kinds, strict=True)
+        if s.signal and (kind in ("material", "form") or (kind == "substance"))
+    ]
+    article = any(kind == "article" for kind in kinds)
+    works = any(kind in ("equipment", "software", "technology") for kind in kinds)
+    if "re" not in facts:
+        if "for:re" in facts and works:
+            facts["st:works"] = facts["for:re"]
+        return
+    span = facts["re"]
+    if works and _context(states, kinds, facts):
+        facts["st:works"] = span
+    named = any(
+        s.signal and not s.inside and kind not in ("article", "equipment", "software", "technology")
+        for s, kind in zip(states, kinds, strict=True)
+    )
+    if not article and not works:
+        formed = explicit or any(kind in ("material", "form") for kind in kinds)
+        formed = formed or "raw" in facts or "purity" in facts
+        facts["st:strong" if formed else "st:bare"] = span
+    elif explicit and (_firm(explicit, facts, text) or not article):
+        facts["st:strong"] = span
+    elif explicit or (named and article):
+        facts["st:conflict"] = span
+    elif article:
+        facts["st:contained"] = span
+
+
+def _context(states: list[Phrase], kinds: list[str], facts: dict[str, tuple[int, int]]) -> bool:
+    """Whether equipment, software or technology is about rare earths, not merely holding some."""
+    if "for:re" in facts or "re_generic" in facts:
+        return True
+    works = ("equipment", "software", "technology")
+    article = "article" in kinds
+    return any(
+        s.signal and not s.inside and (kind in works or not article)
+        for s, kind in zip(states, kinds, strict=True)
+    )
+
+
+def _firm(explicit: list[Phrase], facts: dict[str, tuple[int, int]], text: str) -> bool:
+    """Loose material beside the name of an article stays material."""
+    if "loose" in facts or "grade" in facts or "purity" in facts or "cas" in facts:
+        return True
+    for phrase in explicit:
+        head = phrase.head
+        if head and (text[head.end - 1 : head.end] == "s" or "magnet" not in head.sense.facts):
+            return head.sense.kind != "substance"
+    return bool(_DIMENSION.search(text))

@@ -1,0 +1,38 @@
+"""Whether a description says anything: words that are neither vague nor numbers nor part codes."""
+
+import re
+
+from services.classification.lexicon import Lexicon
+from services.classification.text import Folded, is_cjk
+
+_LATIN = re.compile(r"[a-z]+(?:'[a-z]+)?")
+_VOWEL = re.compile(r"[aeiouy]")
+_NUMBERED = re.compile(r"(?<![a-z])[a-z]*\d[a-z0-9./]*")
+
+
+def content_words(lexicon: Lexicon, folded: Folded) -> tuple[bool, bool]:
+    """Whether a word names specific goods, and whether a script stands there that is not read."""
+    text = folded.text
+    if not text.isascii():
+        letters = [char for char in folded.origin if char.isalpha()]
+        strange = sum(_strange(char) for char in letters)
+        if strange * 2 > len(letters):
+            return False, True
+    return specific(lexicon, text), False
+
+
+def specific(lexicon: Lexicon, text: str) -> bool:
+    """Whether a word is left that is neither vague nor a number nor a part number."""
+    if not text.isascii() and any(is_cjk(char) for char in lexicon.vague_cjk.sub("", text)):
+        return True
+    for match in _LATIN.finditer(_NUMBERED.sub(" ", text)):
+        word = match.group()
+        vague = word in lexicon.vague_words or word.removesuffix("s") in lexicon.vague_words
+        if len(word) > 2 and not vague and _VOWEL.search(word):
+            return True
+    return False
+
+
+def _strange(char: str) -> bool:
+    """A letter of a script the lexicon does not cover (not Latin, Han or kana)."""
+    return not (char.isascii() or is_cjk(char) or char < "ɐ" or "Ḁ" <= char <= "ỿ" or char > "＀")
