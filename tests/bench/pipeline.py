@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from infra.kafka.topics import create_topics
@@ -114,6 +114,14 @@ def as_records(made: Scenario) -> list[tuple[bytes, bytes, Any]]:
     return [(s.key or b"", s.value or b"", list(s.headers)) for s in sends]
 
 
+def _answers(bootstrap: str, topic: str) -> bool:
+    """Whether a new topic has its leaders."""
+    try:
+        return bool(ends_of(bootstrap, topic))
+    except KafkaException:
+        return False
+
+
 @contextmanager
 def bare_hops(bootstrap: str, sizes: list[int]) -> Iterator[None]:
     """Run three bare hops as processes."""
@@ -122,6 +130,7 @@ def bare_hops(bootstrap: str, sizes: list[int]) -> Iterator[None]:
     fresh = [NewTopic(name, PARTITIONS, 1, config=config) for name in BARE]
     for future in admin.create_topics(fresh).values():
         future.result(30)
+    assert wait_until(lambda: all(_answers(bootstrap, name) for name in BARE), 30)
     hops = [
         subprocess.Popen(
             [sys.executable, "-m", "tests.bench.hop", bootstrap, BARE[at], BARE[at + 1], str(size)]
