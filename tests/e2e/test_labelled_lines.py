@@ -52,9 +52,7 @@ def test_every_labelled_line_is_released_or_held_as_its_label_demands(
         imported = gate.json("licenses", "import", str(DATA / "licenses-labelled.csv"))
         assert imported["imported"] == 5
 
-        sent = gate.json(
-            "orders", "submit", str(DATA / "orders-labelled.jsonl"), "--lines"
-        )
+        sent = gate.json("orders", "submit", str(DATA / "orders-labelled.jsonl"), "--lines")
         latest = gate.decisions(lambda decided: len(decided) == len(EXPECTED))
 
     assert sent["sent"] == len(EXPECTED)

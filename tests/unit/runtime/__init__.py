@@ -1,0 +1,1 @@
+"""What remembers, reads and guards."""
