@@ -1,0 +1,1 @@
+"""What others rely on: documents, examples, and what both brokers promise us."""
