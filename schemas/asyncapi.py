@@ -92,7 +92,7 @@ def document() -> dict[str, Any]:
         "defaultContentType": "application/json",
         "servers": {
             "local": {
-                "host": "localhost:9092",
+                "host": "127.0.0.1:19092",
                 "protocol": "kafka",
                 "description": "A placeholder; the brokers are a matter of configuration.",
             }
@@ -185,7 +185,10 @@ def _message(event_type: EventType) -> dict[str, Any]:
             "allOf": [_ref("components", "schemas", "headers")],
             "properties": {"ce_type": {"const": event_type.name}},
         },
-        "payload": {"$ref": f"./json/{event_type.name}.writer.json"},
+        "payload": {
+            "schemaFormat": "application/schema+json;version=draft-2020-12",
+            "schema": {"$ref": f"./json/{event_type.name}.writer.json"},
+        },
         "bindings": _key(" or ".join(keys)),
         "x-reader-schema": f"./json/{event_type.name}.reader.json",
     }

@@ -121,23 +121,6 @@ def test_what_is_generated_is_what_is_committed() -> None:
     assert generate.drifted() == []
 
 
-def test_the_asyncapi_document_refers_to_what_is_there() -> None:
-    document = generate.asyncapi()
-    text = json.dumps(document)
-    channels, messages = document["channels"], document["components"]["messages"]
-
-    for channel in channels.values():
-        for name, reference in channel["messages"].items():
-            assert reference == {"$ref": f"#/components/messages/{name}"}
-            assert name in messages
-    for operation in document["operations"].values():
-        assert operation["channel"]["$ref"].removeprefix("#/channels/") in channels
-    for message in messages.values():
-        reference = message["payload"]["schema"]["$ref"]
-        assert (generate.FOLDER / reference).is_file()
-    assert '"asyncapi": "3.0.0"' in text
-
-
 @given(st.permutations(["a", "b", "c"]), st.sampled_from(["1", "1.0", "1.00"]))
 def test_equal_content_has_equal_bytes(order: list[str], quantity: str) -> None:
     line = {"line_id": "1", "quantity": quantity, "unit": "kg", "description": "x"}
