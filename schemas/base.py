@@ -39,13 +39,18 @@ def _refuse_float(value: Any) -> Any:
 
 def plain(value: Decimal) -> str:
     """Write a decimal without exponent and trailing zeros, so equal amounts have equal bytes."""
+    if not value:
+        return "0"  # whatever sign and places it came with
     text = format(value, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def utc(value: datetime) -> datetime:
     """Normalise to UTC, so equal instants have equal bytes."""
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("is outside the range of moments") from error
 
 
 _decimal = (

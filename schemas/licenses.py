@@ -53,7 +53,7 @@ class LicenseTerms(Model):
 class LicenseGranted(LicenseTerms):
     """A license enters the book."""
 
-    amendment: int = 0
+    amendment: int = Field(default=0, ge=0)
     document: Name | None = None
     officer: Name | None = None
 

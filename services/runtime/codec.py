@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from confluent_kafka import Message
 
-from schemas.base import Model
+from schemas.base import Model, utc
 from schemas.checks import Unreadable
 from schemas.envelope import Output, Recorded, derived_id, headers, read_headers
 from schemas.events import BY_MODEL, NotAnEvent, decode, encode
@@ -122,7 +122,7 @@ def _time(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise NotAnEvent("ce_time has no zone")
-    return moment.astimezone(UTC)
+    return utc(moment)
 
 
 def _key_of(event: Model, key: str) -> str:
