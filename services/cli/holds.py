@@ -25,6 +25,9 @@ from services.runtime.settings import settings
 
 app = typer.Typer(no_args_is_help=True, help="Look at held orders and settle them.")
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of words")]
+OrderName = Annotated[
+    str, typer.Argument(help="source/id, or the id alone where it is unambiguous")
+]
 Officer = Annotated[str, typer.Option("--officer", help="who acts (not authenticated here)")]
 HOW: Final = {
     Settler.OFFICER_FACT: "an officer states what it is, with citation: `holds classify`",
@@ -73,7 +76,7 @@ def list_holds(
 
 
 @app.command()
-def show(order: str, as_json: Json = False) -> None:
+def show(order: OrderName, as_json: Json = False) -> None:
     """Show one order: its lines under each regime, what holds it, and who may settle that."""
     decision = _find(_client(), order)
     if as_json:
@@ -116,20 +119,24 @@ def _held(client: Any, order: str) -> Any:
 
 
 @app.command()
-def classify(
-    order: str,
-    line: str,
+def classify(  # noqa: PLR0913 - one option a regime
+    order: OrderName,
+    line: Annotated[str, typer.Argument(help="its line_id")],
     citation: Annotated[str, typer.Option(help="the authority for it")],
     officer: Officer,
     cn: Annotated[str | None, typer.Option(help="control code, or none")] = None,
     us: Annotated[str | None, typer.Option(help="ECCN, EAR99, or none")] = None,
     eu: Annotated[str | None, typer.Option(help="code of Annex I, or none")] = None,
+    cn_gazetted: Annotated[
+        str | None, typer.Option(help="code of the gazetted list beside CN, or none")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """State what an uncertain line is under one or more regimes; it is then determined again."""
-    stated = {regime: code for regime, code in (("CN", cn), ("US", us), ("EU", eu)) if code}
+    said = {"CN": cn, "CN-GAZETTED": cn_gazetted, "US": us, "EU": eu}
+    stated = {regime: code for regime, code in said.items() if code}
     if not stated:
-        refuse("state a code for at least one regime: --cn, --us or --eu")
+        refuse("state a code for at least one regime: --cn, --cn-gazetted, --us or --eu")
     if not citation.strip():
         refuse("--citation needs the authority for it")
     officer = named(officer)
@@ -165,7 +172,7 @@ def not_to_classify(reasons: Sequence[DecisionReason], line: str, regime: str) -
 
 @app.command()
 def release(
-    order: str,
+    order: OrderName,
     note: Annotated[str, typer.Option(help="why it may go")],
     officer: Officer,
     as_json: Json = False,
@@ -208,7 +215,7 @@ def _tell_first_of_two(decision: Any, officer: str, *, as_json: bool) -> None:
 
 @app.command()
 def reject(
-    order: str,
+    order: OrderName,
     note: Annotated[str, typer.Option(help="why it may not go")],
     officer: Officer,
     as_json: Json = False,
