@@ -1,134 +1,86 @@
-"""Figures of ADR 0001: one hop on real Kafka by four transports, in one run.
+"""The figures of ADR 0001: one hop by librdkafka alone, by a fed Faust agent, by Faust itself.
 
-`python -m tests.bench.transports [--count N]`. Each way moves the same records of about 656 bytes,
-which it parses and dumps with pydantic; the rate is by the broker's append times of its output, so
-starting up does not count. The ratios of one run mean something; the numbers are the machine's.
+`python -m tests.bench.transports`: 20,000 orders stand ready, each way moves them in turn; records
+a second between the first and the last append. The last line is one JSON object.
 """
 
-import argparse
 import json
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Final
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from infra.kafka.topics import silent_partitions
 from infra.local.kafka import KafkaServer
 from infra.local.process import free_port, wait_until
-from schemas.events import encode
-from schemas.orders import OrderPlaced
 from services.generator.scenario import scenario
-from tests.bench.transport_hop import WAYS
+from tests.bench.one_hop import SOURCE, TARGET
 
-BYTES: Final = 656
-PARTITIONS: Final = 12
-DONE_WITHIN_S: Final = 120.0
-TITLES: Final = {
-    "bare": "bare confluent-kafka loop",
-    "fed": "Faust agent fed whole batches by confluent-kafka",
-    "take": "Faust's own consumer, `take(500)`, confluent producer",
-    "own": "Faust's own consumer and producer",
-}
+MODES = ("bare", "fed", "faust")
+COUNT = 20_000
+WITHIN_S = 120.0
 
 
-def records(count: int) -> list[tuple[bytes, bytes]]:
-    """Orders of one size."""
-    made = []
-    for at, event in enumerate(scenario(7, count).events[:count]):
-        data = {**event.data, "contract": "", "revision": 1, "order_id": f"O-{at}"}
-        if event.type != "OrderPlaced":
-            data = {**scenario(7, 1).events[0].data, "contract": "", "order_id": f"O-{at}"}
-        order = OrderPlaced.model_validate({**data, "lines": data["lines"][:1]})
-        short = BYTES - len(encode(order))
-        order = order.model_copy(update={"contract": "x" * max(short, 0)})
-        made.append((order.key.encode(), encode(order)))
-    return made
-
-
-def _create(bootstrap: str, names: list[str]) -> None:
-    admin = AdminClient({"bootstrap.servers": bootstrap})
-    config = {"message.timestamp.type": "LogAppendTime"}
-    fresh = [NewTopic(name, PARTITIONS, 1, config=config) for name in names]
-    for future in admin.create_topics(fresh).values():
-        future.result(30)
-    if not wait_until(lambda: not silent_partitions(admin), 30):
-        raise TimeoutError("the topics do not answer")
-
-
-def _ends(consumer: Consumer, topic: str) -> int:
-    return sum(
-        consumer.get_watermark_offsets(TopicPartition(topic, at), timeout=10)[1]
-        for at in range(PARTITIONS)
-    )
-
-
-def _seconds(bootstrap: str, topic: str) -> float:
-    """From the first append of a topic to the last."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "transports-read"})
-    left = _ends(consumer, topic)
-    consumer.assign([TopicPartition(topic, at, 0) for at in range(PARTITIONS)])
-    stamps: list[int] = []
-    while len(stamps) < left:
-        stamps += [m.timestamp()[1] for m in consumer.consume(1_000, 5.0) if m.error() is None]
-    consumer.close()
-    return (max(stamps) - min(stamps)) / 1000
-
-
-def measure(bootstrap: str, way: str, made: list[tuple[bytes, bytes]]) -> float:
-    """Records a second through one hop."""
-    source, target = f"{way}.in", f"{way}.out"
-    _create(bootstrap, [source, target])
-    producer = Producer({"bootstrap.servers": bootstrap, "partitioner": "murmur2"})
-    for key, value in made:
-        producer.produce(source, key=key, value=value)
-        producer.poll(0)
-    producer.flush()
-    hop = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.transport_hop", way, bootstrap, source, target],
-        stdin=subprocess.DEVNULL,
-    )
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "transports-wait"})
+def ends(bootstrap: str, topic: str) -> int:
+    """How many records a topic of one partition has; -1 while it does not answer."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "count", "log_level": 0})
     try:
-        wait_until(
-            lambda: hop.poll() is not None or _ends(consumer, target) >= len(made), DONE_WITHIN_S
-        )
+        return consumer.get_watermark_offsets(TopicPartition(topic, 0))[1]
+    except KafkaException:
+        return -1
     finally:
-        hop.kill()
-        hop.wait()
-    moved = _ends(consumer, target)
+        consumer.close()
+
+
+def rate(bootstrap: str, topic: str) -> int:
+    """Records a second, between the first and the last append."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "count"})
+    stamps = []
+    for offset in (0, COUNT - 1):
+        consumer.assign([TopicPartition(topic, 0, offset)])
+        (message,) = consumer.consume(1, 10)
+        stamps.append(message.timestamp()[1])
     consumer.close()
-    if moved < len(made):
-        raise TimeoutError(f"{way}: {moved} of {len(made)} came out (exit {hop.returncode})")
-    return moved / max(_seconds(bootstrap, target), 0.001)
+    return round(COUNT * 1000 / max(stamps[1] - stamps[0], 1))
 
 
 def main() -> None:
-    """Measure all four and print a table, and one JSON object on the last line."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--count", type=int, default=30_000, help="records a way")
-    asked = options.parse_args()
-    made = records(asked.count)
+    """Measure and print."""
     folder = Path(tempfile.mkdtemp(prefix="exportgate-transports-"))
-    found: dict[str, float] = {}
-    with KafkaServer(
-        folder / "kafka", free_port(), controller_port=free_port(), tied=True
-    ) as kafka:
-        for way in WAYS:
-            found[way] = measure(kafka.bootstrap, way, made)
-            sys.stderr.write(f"{way}: {found[way]:,.0f} records/s\n")
-    sys.stdout.write("| one hop | records/s | of bare |\n|---|---|---|\n")
-    for way, rate in found.items():
-        share = rate / found["bare"]
-        sys.stdout.write(f"| {TITLES[way]} | {rate:,.0f} | {share:.2f} |\n")
-    sizes = sum(len(value) for _, value in made) // len(made)
-    rates = {way: round(rate) for way, rate in found.items()}
-    sys.stdout.write(
-        json.dumps({"records_per_s": rates, "count": len(made), "bytes": sizes}) + "\n"
-    )
+    with KafkaServer(folder, free_port()) as kafka:
+        admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
+        topics = [SOURCE, *(TARGET.format(mode) for mode in MODES)]
+        config = {"message.timestamp.type": "LogAppendTime"}
+        for future in admin.create_topics(
+            [NewTopic(topic, 1, 1, config=config) for topic in topics]
+        ).values():
+            future.result(30)
+        assert wait_until(lambda: all(ends(kafka.bootstrap, t) == 0 for t in topics), 30)
+        placed = next(e.data for e in scenario(7, 10).events if e.type == "OrderPlaced")
+        value = json.dumps(placed).encode()
+        producer = Producer({"bootstrap.servers": kafka.bootstrap})
+        for _ in range(COUNT):
+            producer.produce(SOURCE, value=value)
+            producer.poll(0)
+        producer.flush()
+        found = {mode: measure(kafka.bootstrap, mode) for mode in MODES}
+    sys.stdout.write(json.dumps({"bytes": len(value), "records_per_s": found}) + "\n")
+
+
+def measure(bootstrap: str, mode: str) -> int:
+    """Let one way move everything."""
+    sys.stderr.write(f"{mode} …\n")
+    command = [sys.executable, "-m", "tests.bench.one_hop", mode, bootstrap]
+    hop = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        topic = TARGET.format(mode)
+        assert wait_until(lambda: ends(bootstrap, topic) >= COUNT, WITHIN_S), f"{mode}: too slow"
+        return rate(bootstrap, topic)
+    finally:
+        hop.kill()
+        hop.wait()
 
 
 if __name__ == "__main__":
