@@ -88,6 +88,14 @@ class FoldRun:
         """All that was said, as bytes."""
         return [encode(each.event) if each.value is None else each.value for each in self.outputs]
 
+    def values_of(self, topic: str) -> list[bytes]:
+        """All that was written to one topic, as bytes."""
+        return [
+            encode(each.event) if each.value is None else each.value
+            for each in self.outputs
+            if each.topic == topic
+        ]
+
 
 def shuffled(aggregate: dict[str, Model]) -> dict[str, Model]:
     """Give entities in an order of no meaning, as Redis does: a fold may not rest on it."""
