@@ -4,6 +4,7 @@ import re
 from functools import lru_cache
 
 import chemparse
+from chemparse.exceptions import ChemparseError
 
 _ELEMENTS = (
     "H", "He", "Li", "Be", "B", "C", "N", "O", "F", "Ne", "Na", "Mg", "Al", "Si", "P", "S",
@@ -77,7 +78,7 @@ def _amounts(cased: str) -> dict[str, int]:
     """Count atoms in thousandths of a formula unit; an unreadable formula has none."""
     try:
         parsed = chemparse.parse_formula(cased)
-    except Exception:  # noqa: BLE001 - the parser states no error type; unreadable is an answer
+    except (ChemparseError, ValueError, ArithmeticError, LookupError):
         return {}
     return {symbol: round(amount * 1000) for symbol, amount in parsed.items() if symbol in _SET}
 

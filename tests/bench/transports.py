@@ -27,7 +27,7 @@ def ends(bootstrap: str, topic: str) -> int:
     """How many records a topic of one partition has; -1 while it does not answer."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "count", "log_level": 0})
     try:
-        return consumer.get_watermark_offsets(TopicPartition(topic, 0))[1]
+        return int(consumer.get_watermark_offsets(TopicPartition(topic, 0))[1])
     except KafkaException:
         return -1
     finally:
@@ -43,7 +43,7 @@ def rate(bootstrap: str, topic: str) -> int:
         (message,) = consumer.consume(1, 10)
         stamps.append(message.timestamp()[1])
     consumer.close()
-    return round(COUNT * 1000 / max(stamps[1] - stamps[0], 1))
+    return int(COUNT * 1000 / max(stamps[1] - stamps[0], 1))
 
 
 def main() -> None:
