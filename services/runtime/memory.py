@@ -1,7 +1,7 @@
 """One partition of a fold in memory: its aggregates, and the digests that prove them."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -51,6 +51,8 @@ class Memory:
     last_sha256: str = ""
     emit_from: int = 0
     """Offsets below were committed: their outputs stand in the log already."""
+    whole_from: int = 0
+    """Offset from which this says more than was known before; below it is being folded again."""
     aggregates: dict[str, dict[str, Model]] = field(default_factory=dict)
     digests: dict[bytes, int] = field(default_factory=dict)
     sum: int = 0
@@ -67,6 +69,11 @@ class Memory:
     def place(self) -> str:
         """Position and history in one: equal places mean equal states."""
         return f"{self.offset}:{self.chain}"
+
+    @property
+    def catching_up(self) -> bool:
+        """Whether it still folds again what was known: nobody may read it, or resume from it."""
+        return self.offset < self.whole_from
 
     def fold(self, fold: Fold, read: Read) -> tuple[Output, ...]:
         """Fold one record; return what it says, or nothing below the committed offset."""
@@ -126,6 +133,10 @@ class Memory:
             changes[entity_field] = value
         self.dirty = {}
         return changes
+
+    def give_back(self, changes: Iterable[bytes]) -> None:
+        """Count changes as not yet taken: they could not be written."""
+        self.dirty = {**dict.fromkeys(changes), **self.dirty}
 
     def _sum_up(self, entity_field: bytes, value: bytes | None) -> None:
         before = self.digests.pop(entity_field, 0)

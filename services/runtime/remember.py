@@ -154,9 +154,19 @@ class Remembered:
         return [found.decode() if found else "" for found in self._call(ask)]
 
     def write(self, place: Place, memory: Memory) -> None:
-        """Write what changed, if Redis stands where it was last seen. Raises Conflict if not."""
-        whole = memory.whole
+        """Write what changed, if Redis stands where it was last seen. Raises Conflict if not.
+
+        Where Redis does not answer, what changed is written with the next call.
+        """
         changes = memory.take_changes()
+        try:
+            self._write_all(place, memory, changes)
+        except Unavailable:
+            memory.give_back(changes)
+            raise
+
+    def _write_all(self, place: Place, memory: Memory, changes: dict[bytes, bytes | None]) -> None:
+        whole = memory.whole
         old_space = self._space(place) if whole else ""
         if whole:
             memory.space = secrets.token_hex(8)
