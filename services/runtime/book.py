@@ -35,6 +35,7 @@ class BookReader(Generic[E]):
         self._places = places
         self._decode = decode
         self._parts: dict[int, _Part[E]] = {}
+        self._furthest: dict[int, int] = {}
         self.generation = 0
         """Rises whenever anything changed."""
 
@@ -57,6 +58,9 @@ class BookReader(Generic[E]):
             raise Unavailable(f"{place.topic}/{place.partition}: the ledger has no book there yet")
         if part.space not in ("", meta["space"]):
             return False
+        if meta["offset"] < self._furthest.get(place.partition, 0):
+            raise Unavailable(f"{place.topic}/{place.partition}: its book went back; it is awaited")
+        self._furthest[place.partition] = meta["offset"]
         if part.offset != meta["offset"]:
             self.generation += 1
         for name, value in changed.items():

@@ -93,6 +93,8 @@ class Folded(Stage):
         """Load a partition from Redis, or begin at the start of the log; never anywhere else."""
         memory = self._load(partition, low, high)
         memory.emit_from = committed or 0
+        # What was committed had been remembered; without a place all that stands there is news.
+        memory.whole_from = high if committed is None and memory.whole else memory.emit_from
         if memory.offset < low:
             raise Fatal(
                 f"{self.topic.name}/{partition}: state ends at {memory.offset}, the log starts at "
@@ -241,11 +243,13 @@ class Folded(Stage):
     def remember(self) -> None:
         """Write what changed of each partition to Redis.
 
+        What is still being folded again is not shown: its readers would take a book of which the
+        first records alone are folded for all there is, and hold orders for want of a license.
         What did not change is looked at now and then: a Redis that came back empty is found even
         by an idle fold, whose readers would wait for it for ever.
         """
         for partition, memory in self.memories.items():
-            if memory.place != memory.remembered_at:
+            if memory.place != memory.remembered_at and not memory.catching_up:
                 self._remembered.write(self._place_of(partition), memory)
         if time.monotonic() - self._looked_at < LOOK_EVERY_S:
             return
@@ -254,6 +258,14 @@ class Folded(Stage):
         for (partition, memory), at in zip(self.memories.items(), standing, strict=True):
             if at != memory.remembered_at:
                 raise Conflict(f"{self.topic.name}/{partition}: Redis does not stand where it did")
+
+    def committable(self) -> dict[int, int]:
+        """Only what is remembered too: a place below the last one committed is no progress."""
+        return {
+            partition: offset
+            for partition, offset in self.done.items()
+            if partition in self.memories and not self.memories[partition].catching_up
+        }
 
     def reload(
         self, partitions: list[int], ends: dict[int, tuple[int | None, int, int]]

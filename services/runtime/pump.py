@@ -113,7 +113,7 @@ class Pump:
         if not self.stage.done:
             return
         crash_point(f"{self.stage.name}:remembered")
-        self.source.commit(self.stage.done, wait=force)
+        self.source.commit(self.stage.committable(), wait=force)
         self.stage.done = {}
         crash_point(f"{self.stage.name}:committed")
 
@@ -222,7 +222,7 @@ class Pump:
             # The next owner finds what is missing in the log.
             log.warning("revoked without remembering", stage=self.stage.name, error=str(error))
         else:
-            self.source.commit(self.stage.done, wait=True)
+            self.source.commit(self.stage.committable(), wait=True)
             self.stage.done = {}
         self.lost(partitions)
 

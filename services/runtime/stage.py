@@ -123,6 +123,10 @@ class Stage(ABC):
     def remember(self) -> None:  # noqa: B027 - a sensor remembers nothing
         """Remember what was acknowledged. May raise Unavailable or Conflict."""
 
+    def committable(self) -> dict[int, int]:
+        """Tell the next offset to read, of each partition something was done on."""
+        return self.done
+
     def outgoing(self, sends: list[Send]) -> list[Send]:
         """Look over what is about to be written."""
         return sends
