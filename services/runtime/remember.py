@@ -235,7 +235,9 @@ class Remembered:
     ) -> tuple[dict[str, Any] | None, dict[bytes, bytes]]:
         """Read the roots of aggregates changed at or after an offset, with the meta record."""
         meta, flat = self._call(lambda: self._changed(keys=[place.key], args=[offset]))
-        found = dict(zip(flat[::2], flat[1::2], strict=True))
+        pairs = zip(flat[::2], flat[1::2], strict=True)
+        # What the index names and nobody has is left out, so that it does not add up.
+        found = {name: value for name, value in pairs if value is not None}
         return (json.loads(meta) if meta else None), found
 
     def flag(self, name: str) -> str | None:
