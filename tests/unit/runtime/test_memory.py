@@ -113,10 +113,10 @@ def test_sums_add_up_after_any_changes(
         step = {name: None if used is None else entity(used) for name, used in told.items()}
 
         def fold(
-            _a: Mapping[str, Model], _r: Recorded[Model], partition: Partition,
-            step: dict[str, License | None] = step,
-        ) -> Step:  # fmt: skip
-            return Step(partition, step)
+            aggregate: Mapping[str, Model], record: Recorded[Model], partition: Partition
+        ) -> Step:
+            del aggregate, record
+            return Step(partition, step)  # noqa: B023 - folded before the next round
 
         one = reading(unreadable(), key, "orders.checks", offset=at)
         memory.fold(fold, one._replace(record=_under(one.record, key)))
