@@ -164,6 +164,7 @@ def _granted(turn: Turn, gate: Gate) -> None:
     event: ReservationGranted = turn.record.event
     entry = reserve.answered(turn.state, event)
     if entry is None:
+        reserve.give_back(turn, event)
         return
     reserve.replace_entry(
         turn,

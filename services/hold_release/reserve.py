@@ -13,6 +13,7 @@ from schemas.checks import (
     RequestedItem,
     RequestedParty,
     ReservationConfirmRequested,
+    ReservationGranted,
     ReservationRequested,
     ReservationVoided,
 )
@@ -303,6 +304,30 @@ def let_go(turn: Turn, entry: Reservation, cause: str, *, not_shipped: bool = Fa
 
 def void(turn: Turn, entry: Reservation, cause: str) -> None:
     """Give a reservation back and forget it."""
+    _say_void(turn, entry, cause)
+    turn.update(
+        reservations=tuple(
+            other
+            for other in turn.state.reservations
+            if other.reservation_id != entry.reservation_id
+        )
+    )
+
+
+def give_back(turn: Turn, answer: ReservationGranted) -> None:
+    """Void what was granted to nobody: a request that came twice, refused first and granted then.
+
+    A new assessment forgets refusals. If it was a reservation let go that is answered so late, it
+    is voided twice, and the ledger answers `exists`.
+    """
+    state = turn.state
+    known = find(state, answer.reservation_id)
+    forgotten = (answer.revision, answer.check) < (state.revision, state.check)
+    if answer.result == "granted" and (known.state == "refused" if known else forgotten):
+        _say_void(turn, answer, "it was refused before")
+
+
+def _say_void(turn: Turn, entry: Reservation | ReservationGranted, cause: str) -> None:
     state = turn.state
     event = ReservationVoided(
         order_source=state.order_source,
@@ -315,13 +340,6 @@ def void(turn: Turn, entry: Reservation, cause: str) -> None:
         cause=cause,
     )
     turn.to_ledger(entry.license_id, "void", event, entry.reservation_id)
-    turn.update(
-        reservations=tuple(
-            other
-            for other in turn.state.reservations
-            if other.reservation_id != entry.reservation_id
-        )
-    )
 
 
 def refusals(state: OrderState, needs: list[Need]) -> list[DecisionReason]:
