@@ -45,7 +45,10 @@ def classify(item: Item, packs: PackSet, days: tuple[date | datetime, ...] = ())
         )
         changes = [o[key].verdict.next_change for o in by_moment]
         soonest = min((c for c in changes if c is not None), default=None)
-        regimes[key] = worst.verdict.model_copy(update={"next_change": soonest})
+        verdict = worst.verdict
+        if verdict.next_change != soonest:
+            verdict = verdict.model_copy(update={"next_change": soonest})
+        regimes[key] = verdict
         reasons += worst.reasons
         missing += worst.missing
     return Classified(

@@ -21,9 +21,9 @@ _METALS = frozenset((
     "Nb", "Mo", "Ag", "Sn", "Ta", "W", "In",
 ))  # fmt: skip
 _LIGHT = {"B": (2, 4, 6, 12), "C": (2,), "N": (1,), "P": (1,), "H": (2, 3)}
-TOKEN = re.compile(
-    r"(?<![a-z0-9])(?=[a-z(\[]*[a-z]+[a-z.()·\[\]]*\d)[a-z(\[][a-z0-9.()·\[\]]{1,39}"
-)
+TOKEN = re.compile(r"(?<![a-z0-9])[a-z(\[][a-z0-9.()·\[\]]{1,39}")
+_ONE = re.compile(r"(?<![\d.])1(?![\d.])")
+"""A formula never writes the number one."""
 _PART = re.compile(r"([a-z]+)|(\d+(?:\.\d+)?)|([()\[\]·.])")
 
 
@@ -35,9 +35,11 @@ def elements(token: str, wanted: frozenset[str]) -> tuple[str, ...]:
     carbon and oxygen); a reading counts only with a plausible stoichiometry.
     """
     token = token.rstrip(".·([")
-    if not any(symbol in token for symbol in wanted):
+    if not any(char.isdigit() for char in token) or not any(symbol in token for symbol in wanted):
         return ()
-    for cased in _readings(token):
+    if _ONE.search(token):
+        return ()
+    for cased in sorted(_readings(token), key=lambda reading: "(Co3)" in reading):
         found = _amounts(cased)
         if any(s.lower() in wanted for s in found) and _plausible(found, wanted, token):
             return tuple(s.lower() for s in found)

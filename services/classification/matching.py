@@ -139,54 +139,58 @@ def _wanted(lexicon: Lexicon) -> frozenset[str]:
 
 def _symbols(lexicon: Lexicon, text: str) -> list[Hit]:
     out: list[Hit] = []
-    for pattern, group in _symbol_patterns(lexicon):
+    for pattern, alloy in _symbol_patterns(lexicon):
         for match in pattern.finditer(text):
-            symbol = match.group(group)
-            sense = Sense(symbol, "element", (symbol, "re"), signal=True)
-            out.append(Hit(match.start(group), match.end(group), sense))
+            symbol = match.group("s")
+            facts = (symbol, "re", "alloy", "raw") if alloy else (symbol, "re")
+            sense = Sense(symbol, "element", facts, signal=True)
+            out.append(Hit(match.start("s"), match.end("s"), sense))
     return out
 
 
+_PURITY = r"\d(?:\.\d)?n\d?(?![a-z])|[(\[]?9\d\.\d+|[(\[:]? ?\d+(?:\.\d+)? ?(?:wt ?)?%|[≥>≤<=]"
+_END = r"(?![a-z0-9])"
+
+
 @lru_cache(maxsize=8)
-def _symbol_patterns(lexicon: Lexicon) -> tuple[tuple[re.Pattern[str], str], ...]:
+def _symbol_patterns(lexicon: Lexicon) -> tuple[tuple[re.Pattern[str], bool], ...]:
+    """Patterns that make an element of a symbol; the flag says that they speak of an alloy.
+
+    In any letter case a symbol alone is too little: `er`, `la`, `tb` are words and units.
+    """
     context = lexicon.context
-
-    def either(words: tuple[str, ...]) -> str:
-        return "|".join(re.escape(fold(w).text) for w in sorted(words, key=len, reverse=True))
-
-    clear = either(tuple(s for s in lexicon.symbols if s not in context.ambiguous))
-    doubtful = either(context.ambiguous)
-    purity = (
-        r"\d(?:\.\d+)?n?\d?(?![a-z])|[(\[]?\d\d(?:\.\d+)? ?%|[≥>≤<=]|\d+(?:\.\d+)? ?(?:wt ?%|%)"
+    clear = _either(tuple(s for s in lexicon.symbols if s not in context.ambiguous))
+    doubtful, every = _either(context.ambiguous), _either(tuple(lexicon.symbols))
+    after, strict = _either(context.after), _either(context.strict_after)
+    before, strict_before = _either(context.before), _either(context.strict_before)
+    plain = (
+        rf"(?<![a-z0-9.])(?P<s>{clear}) ?(?:(?:{after})(?![a-z])|{_PURITY})",
+        rf"(?<![a-z])(?:{before}) ?(?P<s>{clear}){_END}",
+        rf"(?:\d ?n|%) (?P<s>{clear}|tb|sm|eu|ho|tm|sc|lu|ce){_END}",
+        rf"(?<![a-z0-9])(?:{clear})(?:/|\+| and )(?P<s>{every}){_END}",
+        rf"(?<![a-z0-9])(?P<s>{every})(?:/|\+| and )(?:{clear}){_END}",
+        rf"(?<![a-z0-9.])(?<!\d )(?P<s>{doubtful}) ?"
+        rf"(?:(?:{strict})(?![a-z])|metal ingots?(?![a-z])|metal (?:{_PURITY})|[≥>≤<=] ?\d)",
+        r"(?<![a-z0-9.])(?<!\d )(?P<s>tb|sm|eu|ho|tm|sc|lu|ce) ?:? ?\d+(?:\.\d+)? ?%",
+        rf"(?:{strict_before}) ?(?P<s>{doubtful}){_END}",
     )
-    stop = r"(?![a-z])"
-    return (
-        (
-            re.compile(
-                rf"(?<![a-z0-9.])(?P<s>{clear}) ?(?:(?:{either(context.after)}){stop}|{purity})"
-            ),
-            "s",
-        ),
-        (re.compile(rf"(?<![a-z])(?:{either(context.before)}) ?(?P<s>{clear})(?![a-z0-9])"), "s"),
-        (re.compile(rf"(?:\d ?n|%) (?P<s>{clear})(?![a-z0-9])"), "s"),
-        (
-            re.compile(
-                rf"(?<![a-z0-9.])(?<!\d )(?P<s>{doubtful}) ?"
-                rf"(?:(?:{either(context.strict_after)}){stop}|metal ingots?{stop}|"
-                rf"metal {purity}|[≥>≤<=] ?\d)"
-            ),
-            "s",
-        ),
-        (re.compile(rf"(?:{either(context.strict_before)}) ?(?P<s>{doubtful})(?![a-z0-9])"), "s"),
-    )
+    alloy = rf"(?<![a-z0-9])(?:al|mg|cu|ni|fe|co|zn|ti) ?\d+(?:\.\d+)? ?(?P<s>{every}){_END}"
+    return (*((re.compile(one), False) for one in plain), (re.compile(alloy), True))
+
+
+def _either(words: tuple[str, ...]) -> str:
+    return "|".join(re.escape(fold(w).text) for w in sorted(words, key=len, reverse=True))
 
 
 def _phrases(text: str, hits: list[Hit]) -> list[tuple[bool, list[Hit]]]:
     """Cut at punctuation, at `and`, and at blanks beside Han; a formula is never cut."""
-    solid = [h for h in hits if h.sense.kind != "marker"]
+    covered = bytearray(len(text) + 1)
+    for hit in hits:
+        if hit.sense.kind != "marker":
+            covered[hit.start : hit.end] = b"\x01" * (hit.end - hit.start)
     cuts: list[tuple[int, bool]] = []
     for match in _SEPARATOR.finditer(text):
-        if not any(h.start < match.end() and match.start() < h.end for h in solid):
+        if not any(covered[match.start() : match.end()]):
             cuts.append((match.start(), match.group() in _JOINING))
     for place, char in enumerate(text):
         if (
@@ -206,13 +210,17 @@ def _phrases(text: str, hits: list[Hit]) -> list[tuple[bool, list[Hit]]]:
     return out
 
 
+_PURPOSES, _REACH = 8, 200
+"""How many purposes are looked at, and how many characters of each: a bound on hostile texts."""
+
+
 def _stated_purpose(lexicon: Lexicon, text: str, hits: list[Hit], reading: Reading) -> None:
     """`purposed`: the text says what the goods are for, in words no concept covers."""
-    for mark in hits:
-        if mark.sense.name != "purpose":
-            continue
-        stop = _SEPARATOR.search(text, mark.end)
-        end = stop.start() if stop else len(text)
+    marks = [hit for hit in hits if hit.sense.name == "purpose"][:_PURPOSES]
+    for mark in marks:
+        limit = min(mark.end + _REACH, len(text))
+        stop = _SEPARATOR.search(text, mark.end, limit)
+        end = stop.start() if stop else limit
         rest = list(text[mark.end : end])
         for hit in hits:
             for place in range(max(hit.start, mark.end), min(hit.end, end)):

@@ -8,6 +8,9 @@ from services.classification.text import Folded
 
 MAIN, CONTENT, PURPOSE = 0, 1, 2
 _BETWEEN = frozenset(("", "any", "for", "for any", "the"))
+_GOODS = frozenset(("form", "material", "substance", "equipment", "software"))
+_GAP = 4
+"""Characters between two words of one purpose."""
 _DIMENSION = re.compile(r"\d ?(?:mm|cm)?\s?[x×*]\s?\d|(?<![a-z])(?:d|dia|ø|φ)\s?\d")
 
 
@@ -25,7 +28,6 @@ class Reading:
     """Everything one text says, as facts with the spans that say so."""
 
     facts: dict[str, tuple[int, int]] = field(default_factory=dict)
-    articles: dict[str, tuple[int, int]] = field(default_factory=dict)
     codes: tuple[tuple[str, int, int], ...] = ()
     content: bool = False
     foreign: bool = False
@@ -44,7 +46,6 @@ class Phrase:
     head: Hit | None
     signal: bool
     inside: bool
-    named: tuple[int, int]
 
 
 def read_phrase(
@@ -54,7 +55,6 @@ def read_phrase(
     role = reading.facts.get("~role", (MAIN, 0))[0] if joined else MAIN
     head: Hit | None = None
     signal = inside = False
-    named = (0, 0)
     missing: set[tuple[int, int]] = set()
     roles = _roles(hits, role)
     for place, hit in enumerate(hits):
@@ -67,14 +67,8 @@ def read_phrase(
             continue
         at = roles[place]
         reading.add(sense.facts, (hit.start, hit.end), "for:" if at == PURPOSE else "")
-        if at == PURPOSE:
-            continue
-        if sense.kind == "article" and at == MAIN:
-            reading.articles.setdefault(sense.name, (hit.start, hit.end))
-        if sense.signal:
-            signal = True
-            inside = inside or at == CONTENT
-            named = named if named != (0, 0) else (hit.start, hit.end)
+        if sense.signal and at != PURPOSE:
+            signal, inside = True, inside or at == CONTENT
         if at == MAIN and sense.kind in HEADS and (head is None or hit.end > head.end):
             head = hit
     if head is None or (
@@ -82,10 +76,22 @@ def read_phrase(
     ):
         _raw(hits, roles, reading, missing)
     reading.facts["~role"] = (roles[-1] if roles else role, 0)
+    if head is None and any(hit.sense.kind == "element" for hit in hits):
+        head = _inner_head(hits, roles)
     if head is not None:
         reading.add(head.sense.facts, (head.start, head.end), "head:")
         reading.add((head.sense.kind,), (head.start, head.end), "head:")
-    return Phrase(head, signal, inside, named)
+    return Phrase(head, signal, inside)
+
+
+def _inner_head(hits: list[Hit], roles: list[int]) -> Hit | None:
+    """`dysprosium-containing magnet`: the goods may stand behind the word of containment."""
+    inner = [
+        hit
+        for hit, role in zip(hits, roles, strict=True)
+        if role == CONTENT and hit.sense.kind in HEADS
+    ]
+    return max(inner, key=lambda hit: hit.end, default=None)
 
 
 def _raw(hits: list[Hit], roles: list[int], reading: Reading, absent: set[tuple[int, int]]) -> None:
@@ -120,13 +126,15 @@ def _roles(hits: list[Hit], role: int) -> list[int]:
 
 
 def _back(hits: list[Hit], roles: list[int], place: int) -> None:
-    """Turn what stands directly before a word like 用 into the purpose."""
+    """Turn what stands before a word like 用 into the purpose; material stays the goods."""
     start = hits[place].start
     for earlier in range(place - 1, -1, -1):
-        if hits[earlier].end < start or hits[earlier].sense.kind == "marker":
+        hit = hits[earlier]
+        if hit.sense.kind == "marker" or hit.end < start - _GAP:
             break
-        roles[earlier] = PURPOSE
-        start = min(start, hits[earlier].start)
+        if hit.sense.kind not in _GOODS or (place == 1 and hit.sense.signal):
+            roles[earlier] = PURPOSE
+        start = min(start, hit.start)
 
 
 def absent(lexicon: Lexicon, text: str, hits: list[Hit], place: int) -> bool:
@@ -154,6 +162,9 @@ def relate(states: list[Phrase], reading: Reading, text: str) -> None:
     ]
     article = any(kind == "article" for kind in kinds)
     works = any(kind in ("equipment", "software", "technology") for kind in kinds)
+    heads = [s for s in states if s.head and "magnet" in s.head.sense.facts]
+    if heads and _firm(heads, facts, text):
+        facts["st:loose"] = facts["magnet"]
     if "re" not in facts:
         if "for:re" in facts and works:
             facts["st:works"] = facts["for:re"]
@@ -184,7 +195,9 @@ def _context(states: list[Phrase], kinds: list[str], facts: dict[str, tuple[int,
     works = ("equipment", "software", "technology")
     article = "article" in kinds
     return any(
-        s.signal and not s.inside and (kind in works or not article)
+        s.signal
+        and not (s.inside and "re_magnet" in facts)
+        and (kind in works or (not article and not s.inside))
         for s, kind in zip(states, kinds, strict=True)
     )
 

@@ -152,6 +152,8 @@ def _places(key: str, pack: Pack, item: Item, draft: Draft) -> list[tuple[Verdic
             code = place.reason
             if verdict is V.REVIEW:
                 code = "CATCH_ALL"
+            elif verdict is V.DENY_PRESUMED and code != "EMBARGO":
+                code = "DENY_PRESUMED"
             out.append((verdict, cited(key, pack, place, place.rule, code, place.title, "for")))
     return out
 

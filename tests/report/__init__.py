@@ -1,1 +1,1 @@
-
+"""Measured figures, printed for people."""
