@@ -1,4 +1,4 @@
-"""murmur2 as Java has it: vectors of Kafka's own UtilsTest, and librdkafka's partitioner."""
+"""murmur2 as Java has it: the vectors of Kafka's own UtilsTest."""
 
 import pytest
 
