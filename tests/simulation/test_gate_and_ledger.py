@@ -42,7 +42,14 @@ from tests.support.builders import (
 SEEDS = 300
 BATCHES = 10
 ORDERS = 10
-AMPLE = {"codes": ("*",), "quantity": Decimal(10_000)}
+AMPLE: dict[str, Any] = {"codes": ("*",), "quantity": Decimal(10_000)}
+LICENSES_HELD: dict[str, dict[str, Any]] = {
+    "ample": AMPLE,
+    "ample2": AMPLE,
+    "doomed": AMPLE,
+    "us": AMPLE | {"regime": "US"},
+    "empty": {"quantity": Decimal(1)},
+}
 CLEAR: Regimes = {"CN": settled(), "US": settled()}
 FAULTS: dict[str, int] = {
     "crash_before_produce": 5, "crash_after_produce": 5, "crash_after_remember": 3,
@@ -110,10 +117,7 @@ class Play:
 
     def _run(self) -> None:
         world = self.world
-        for name, terms in {
-            "ample": AMPLE, "ample2": AMPLE, "doomed": AMPLE, "us": AMPLE | {"regime": "US"},
-            "empty": {"quantity": Decimal(1)},
-        }.items():  # fmt: skip
+        for name, terms in LICENSES_HELD.items():
             world.say(LICENSES.name, name, license_granted(name, **terms), name)
         world.work(20)
         for order_id in self.kinds:
