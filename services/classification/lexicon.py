@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import ahocorasick
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -85,11 +85,16 @@ class Markers(_Strict):
 
     content: Terms = Field(default_factory=dict)
     purpose: Terms = Field(default_factory=dict)
+    content_after: Terms = Field(default_factory=dict)
     purpose_after: Terms = Field(default_factory=dict)
     absence: Terms = Field(default_factory=dict)
     absence_after: Terms = Field(default_factory=dict)
     resume: Terms = Field(default_factory=dict)
     free_guard: tuple[str, ...] = ()
+
+    ROLES: ClassVar = (
+        "content", "content_after", "purpose", "purpose_after", "absence", "absence_after", "resume"
+    )  # fmt: skip
 
 
 class LexiconFile(_Strict):
@@ -208,7 +213,15 @@ class Lexicon:
         self, senses: dict[str, dict[tuple[str, str], Sense]], markers: Markers
     ) -> None:
         self.guard = tuple(fold_term(word) for word in markers.free_guard)
-        for role in ("content", "purpose", "purpose_after", "absence", "absence_after", "resume"):
+        for role in (
+            "content",
+            "content_after",
+            "purpose",
+            "purpose_after",
+            "absence",
+            "absence_after",
+            "resume",
+        ):
             for lang, terms in getattr(markers, role).items():
                 for raw in terms:
                     term = fold_term(raw)

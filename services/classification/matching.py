@@ -88,6 +88,7 @@ def read(lexicon: Lexicon, original: str, *, purpose_only: bool = False) -> Read
     phrases = _phrases(text, hits)
     states = [read_phrase(lexicon, text, part, reading) for part in phrases]
     _stated_purpose(lexicon, text, hits, reading)
+    _beside_concepts(lexicon, text, hits, reading)
     _grades(lexicon, text, reading)
     _cas_numbers(lexicon, text, reading)
     relate(states, reading, text)
@@ -168,6 +169,7 @@ def _symbol_patterns(lexicon: Lexicon) -> tuple[tuple[re.Pattern[str], bool], ..
         rf"(?<![a-z])(?:{before}) ?(?P<s>{clear}){_END}",
         rf"(?:\d ?n|%) (?P<s>{clear}|tb|sm|eu|ho|tm|sc|lu|ce){_END}",
         rf"(?<![a-z0-9])(?:{clear})(?:/|\+| and )(?P<s>{every}){_END}",
+        rf"(?:ndfeb|smco|feb|magnets?) ?[+/] ?(?P<s>{every}){_END}",
         rf"(?<![a-z0-9])(?P<s>{every})(?:/|\+| and )(?:{clear}){_END}",
         rf"(?<![a-z0-9.])(?<!\d )(?P<s>{doubtful}) ?"
         rf"(?:(?:{strict})(?![a-z])|metal ingots?(?![a-z])|metal (?:{_PURITY})|[≥>≤<=] ?\d)",
@@ -208,6 +210,17 @@ def _phrases(text: str, hits: list[Hit]) -> list[tuple[bool, list[Hit]]]:
             index += 1
         out[-1][1].append(hit)
     return out
+
+
+def _beside_concepts(lexicon: Lexicon, text: str, hits: list[Hit], reading: Reading) -> None:
+    """`specific`: software is named by a word that is neither vague nor part of any concept."""
+    if "software" not in reading.facts:
+        return
+    rest = list(text)
+    for hit in hits:
+        rest[hit.start : hit.end] = " " * (hit.end - hit.start)
+    if specific(lexicon, "".join(rest)):
+        reading.facts.setdefault("specific", (0, len(text)))
 
 
 _PURPOSES, _REACH = 8, 200

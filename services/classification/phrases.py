@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from services.classification.lexicon import HEADS, Lexicon, Sense
 from services.classification.text import Folded
@@ -14,8 +15,7 @@ _GAP = 4
 _DIMENSION = re.compile(r"\d ?(?:mm|cm)?\s?[x×*]\s?\d|(?<![a-z])(?:d|dia|ø|φ)\s?\d")
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A concept found in a text; start and end count in the folded text."""
 
     start: int
@@ -69,7 +69,7 @@ def read_phrase(
         reading.add(sense.facts, (hit.start, hit.end), "for:" if at == PURPOSE else "")
         if sense.signal and at != PURPOSE:
             signal, inside = True, inside or at == CONTENT
-        if at == MAIN and sense.kind in HEADS and (head is None or hit.end > head.end):
+        if at == MAIN and sense.kind in HEADS and _names(hit, head):
             head = hit
     if head is None or (
         head.sense.kind in ("form", "substance", "material") and "magnet" not in head.sense.facts
@@ -82,6 +82,15 @@ def read_phrase(
         reading.add(head.sense.facts, (head.start, head.end), "head:")
         reading.add((head.sense.kind,), (head.start, head.end), "head:")
     return Phrase(head, signal, inside)
+
+
+def _names(hit: Hit, head: Hit | None) -> bool:
+    """Whether a later word names the goods; "laser system" stays a laser."""
+    if head is None:
+        return True
+    return hit.end > head.end and not (
+        "generic" in hit.sense.facts and head.sense.kind == "article"
+    )
 
 
 def _inner_head(hits: list[Hit], roles: list[int]) -> Hit | None:
@@ -119,6 +128,8 @@ def _roles(hits: list[Hit], role: int) -> list[int]:
                 role = PURPOSE
             elif name == "resume":
                 role = MAIN
+            elif name == "content_after" and place and hits[place - 1].end >= hit.start - 1:
+                out[place - 1] = max(out[place - 1], CONTENT)
             elif name == "purpose_after" and place and hits[place - 1].end == hit.start:
                 _back(hits, out, place)
         out.append(role)

@@ -99,7 +99,10 @@ def _apply(
 
 def _not_reached(draft: Draft, reached: Reach, record: Record) -> tuple[bool, bool | None]:
     """The regime does not reach the order, or would ask for nothing if it did."""
-    record.reasons += [reason.model_copy(update={"effect": "note"}) for reason in reached.reasons]
+    record.reasons += [
+        reason if reason.effect == "note" else reason.model_copy(update={"effect": "note"})
+        for reason in reached.reasons
+    ]
     if reached.answer == "open":
         return False, None
     draft.decision, draft.status = V.NOT_APPLICABLE, Status.NOT_LISTED

@@ -1,6 +1,8 @@
 """Folding: one spelling for all the ways a text can be written, with positions kept."""
 
+import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -47,7 +49,7 @@ class Folded:
 
     text: str
     origin: str
-    places: tuple[int, ...]
+    places: Sequence[int]
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Give the original span of a folded one."""
@@ -56,8 +58,14 @@ class Folded:
         return self.places[start], self.places[end - 1] + 1
 
 
+_UNEVEN = re.compile(r"[\x00-\x1f\x7f]|[-_~ ]{2}|^[-_~ ]|[-_~ ]$")
+_PLAIN = str.maketrans("-~_", "   ")
+
+
 def fold(text: str) -> Folded:
     """Fold a text; runs of blanks become one blank, blanks at the ends vanish."""
+    if text.isascii() and not _UNEVEN.search(text):
+        return Folded(text.lower().translate(_PLAIN), text, range(len(text)))
     chars: list[str] = []
     places: list[int] = []
     blank = True
