@@ -117,6 +117,7 @@ def _composition(facts: Facts, composition: tuple[tuple[str, Decimal], ...]) -> 
 def _heading(facts: Facts, item: Item, lexicon: Lexicon) -> None:
     raw = item.hs_code
     if not raw:
+        _spoken_heading(facts, lexicon)
         return
     digits = raw.replace(".", "").replace(" ", "")
     match = _whole("hs_code", raw)
@@ -132,6 +133,10 @@ def _heading(facts: Facts, item: Item, lexicon: Lexicon) -> None:
             ),
         )
         return
+    _look_up(facts, digits, match, lexicon)
+
+
+def _look_up(facts: Facts, digits: str, match: Match, lexicon: Lexicon) -> None:
     for size in range(4, len(digits) + 1):
         heading = lexicon.headings.get(digits[:size])
         if heading is None:
@@ -142,6 +147,18 @@ def _heading(facts: Facts, item: Item, lexicon: Lexicon) -> None:
             facts.watched = f"{heading.prefix} {heading.title}"
     if "hs:re" in facts.said or "hs_mixture" in facts.said:
         facts.said.setdefault("hs_watched", match)
+
+
+_SPOKEN = re.compile(r"(?<![0-9.])[0-9]{8,13}(?![0-9.])")
+
+
+def _spoken_heading(facts: Facts, lexicon: Lexicon) -> None:
+    """A customs code in the description counts like one in its own field."""
+    name, folded = facts.texts[0]
+    for found in _SPOKEN.finditer(folded.text):
+        start, end = folded.span(*found.span())
+        match = Match(field=name, text=folded.origin[start:end], start=start, end=end)
+        _look_up(facts, found.group(), match, lexicon)
 
 
 def _unit(facts: Facts, unit: str | None, lexicon: Lexicon) -> None:

@@ -17,8 +17,8 @@ _ELEMENTS = (
 _CASE = {symbol.lower(): symbol for symbol in _ELEMENTS}
 _ANIONS = frozenset(("O", "F", "Cl", "Br", "I", "S", "Se", "Te"))
 _METALS = frozenset((
-    "Mg", "Al", "Si", "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn", "Ga", "Ge", "Zr",
-    "Nb", "Mo", "Ag", "Sn", "Ta", "W", "In",
+    "Mg", "Al", "Si", "Ti", "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn", "Ga", "Ge", "Zr",
+    "Nb", "Mo", "Ag", "Sn", "Ta", "In",
 ))  # fmt: skip
 _LIGHT = {"B": (2, 4, 6, 12), "C": (2,), "N": (1,), "P": (1,), "H": (2, 3)}
 TOKEN = re.compile(r"(?<![a-z0-9])[a-z(\[][a-z0-9.()·\[\]]{1,39}")
@@ -96,6 +96,8 @@ def _plausible(found: dict[str, int], wanted: frozenset[str], token: str) -> boo
         return len(found) >= 2 and "." in token
     if any(amount > 60_000 for s, amount in found.items() if s in _ANIONS):
         return False
+    if len(others) >= 2 and any(s in found for s in ("F", "Cl", "Br", "I")) and "O" not in found:
+        return ours > 0
     if "O" in found and len(others) >= 2:
         return _oxygen_fits(found, ours)
     if len(others) == 1:

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 import ahocorasick
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from services.classification.source import Clause, load_model, parse_clause
+from services.classification.source import Clause, PolicyError, load_model, parse_clause
 from services.classification.text import fold_term, is_cjk
 
 Kind = Literal[
@@ -110,6 +110,7 @@ class LexiconFile(_Strict):
     headings: tuple[Heading, ...] = ()
     derive: tuple[Derived, ...] = ()
     units: tuple[str, ...] = ()
+    fuzzy: Mapping[str, str] = Field(default_factory=dict)
 
 
 def parse_lexicon(text: str, source: str) -> LexiconFile:
@@ -140,7 +141,8 @@ def _sense(name: str, kind: str, facts: tuple[str, ...], term: str, lang: str) -
     end with the term (Ferritmagnet) or begin with an element's name (Neodymoxid).
     """
     word = lang not in _UNBOUND or term.isascii()
-    element = kind == "element" and len(term) >= (6 if lang == "de" else 7)
+    named = kind == "element" or (kind == "signal" and lang == "de")
+    element = named and len(term) >= (6 if lang == "de" else 7)
     left = word and not (element and lang != "de") and not (lang == "de" and len(term) > 3)
     return Sense(
         name=name,
@@ -183,6 +185,7 @@ class Lexicon:
             for g in file.grades
         )
         self.units = frozenset(fold_term(unit) for file in files for unit in file.units)
+        self.fuzzy = tuple((name, symbol) for file in files for name, symbol in file.fuzzy.items())
         self.derive = tuple(d for file in files for d in file.derive)
         self.headings = {h.prefix: h for file in files for h in file.headings}
         self.automaton = ahocorasick.Automaton()
@@ -194,7 +197,7 @@ class Lexicon:
         self, senses: dict[str, dict[tuple[str, str], Sense]], name: str, concept: Concept
     ) -> None:
         if name in self.concepts:
-            raise ValueError(f"concept {name} is defined twice")
+            raise PolicyError(f"policy/lexicon: {name}", 1, "the concept is defined twice")
         self.concepts[name] = concept
         self.cas |= dict.fromkeys(concept.cas, name)
         facts = concept.facts or (name,)

@@ -12,6 +12,8 @@ import re
 from functools import lru_cache
 from typing import TypeVar
 
+from rapidfuzz.distance import Levenshtein
+
 from services.classification import formula
 from services.classification.lexicon import Lexicon, Sense
 from services.classification.phrases import Hit, Reading, absent, read_phrase, relate
@@ -20,7 +22,8 @@ from services.classification.wording import content_words, specific
 
 _T = TypeVar("_T")
 _SEPARATOR = re.compile(
-    r"[,;|()\[\]{}，；、。:•+&]|(?<!w)/(?!\d)|\. |(?<![a-z])and(?![a-z])|(?<![a-z])und(?![a-z])"
+    r"[,;|()\[\]{}，；、。•+&]|:(?= )|(?<!w)/(?!\d)|\. |"
+    r"(?<![a-z])and(?![a-z])|(?<![a-z])und(?![a-z])"
 )
 _JOINING = frozenset(("and", "und", "&", "+", "、"))
 CODE = re.compile(
@@ -78,6 +81,7 @@ def read(lexicon: Lexicon, original: str, *, purpose_only: bool = False) -> Read
     reading = Reading(folded=folded)
     hits = find(lexicon, text)
     hits += _formulas(lexicon, text) + _symbols(lexicon, text)
+    hits += misspelt(lexicon, text, hits)
     hits.sort(key=lambda h: (h.start, -h.end))
     if purpose_only:
         for place, hit in enumerate(hits):
@@ -96,6 +100,29 @@ def read(lexicon: Lexicon, original: str, *, purpose_only: bool = False) -> Read
     reading.codes = tuple((m.group(), m.start(), m.end()) for m in CODE.finditer(text))
     reading.content, reading.foreign = content_words(lexicon, folded)
     return reading
+
+
+_LONG_WORD = re.compile(r"[a-z]{7,}")
+
+
+def misspelt(lexicon: Lexicon, text: str, hits: list[Hit]) -> list[Hit]:
+    """Find words that begin nearly like the name of an element and are nothing else known."""
+    out: list[Hit] = []
+    known = {hit.start for hit in hits}
+    for match in _LONG_WORD.finditer(text):
+        word = match.group()
+        if match.start() in known:
+            continue
+        for name, symbol in lexicon.fuzzy:
+            near = 2 if len(name) >= 9 else 1
+            if word[0] == name[0] and any(
+                Levenshtein.distance(word[:size], name, score_cutoff=near) <= near
+                for size in (len(name) - 1, len(name), len(name) + 1)
+            ):
+                sense = Sense(symbol, "element", (symbol, "re"), signal=True)
+                out.append(Hit(match.start(), match.end(), sense))
+                break
+    return out
 
 
 def _formulas(lexicon: Lexicon, text: str) -> list[Hit]:
@@ -140,10 +167,10 @@ def _wanted(lexicon: Lexicon) -> frozenset[str]:
 
 def _symbols(lexicon: Lexicon, text: str) -> list[Hit]:
     out: list[Hit] = []
-    for pattern, alloy in _symbol_patterns(lexicon):
+    for pattern, extra in _symbol_patterns(lexicon):
         for match in pattern.finditer(text):
             symbol = match.group("s")
-            facts = (symbol, "re", "alloy", "raw") if alloy else (symbol, "re")
+            facts = (symbol, "re", *extra)
             sense = Sense(symbol, "element", facts, signal=True)
             out.append(Hit(match.start("s"), match.end("s"), sense))
     return out
@@ -154,8 +181,8 @@ _END = r"(?![a-z0-9])"
 
 
 @lru_cache(maxsize=8)
-def _symbol_patterns(lexicon: Lexicon) -> tuple[tuple[re.Pattern[str], bool], ...]:
-    """Patterns that make an element of a symbol; the flag says that they speak of an alloy.
+def _symbol_patterns(lexicon: Lexicon) -> tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]:
+    """Patterns that make an element of a symbol; with what else they say (alloy, compound).
 
     In any letter case a symbol alone is too little: `er`, `la`, `tb` are words and units.
     """
@@ -177,7 +204,13 @@ def _symbol_patterns(lexicon: Lexicon) -> tuple[tuple[re.Pattern[str], bool], ..
         rf"(?:{strict_before}) ?(?P<s>{doubtful}){_END}",
     )
     alloy = rf"(?<![a-z0-9])(?:al|mg|cu|ni|fe|co|zn|ti) ?\d+(?:\.\d+)? ?(?P<s>{every}){_END}"
-    return (*((re.compile(one), False) for one in plain), (re.compile(alloy), True))
+    ligand = rf"(?<![a-z0-9])(?P<s>{every})\([a-z0-9,]{{2,9}}\)\d"
+    dopant = rf"[a-z0-9)]:(?:[a-z]{{1,2}},)?(?P<s>{every}){_END}"
+    return (
+        *((re.compile(one), ()) for one in (*plain, dopant)),
+        (re.compile(alloy), ("alloy", "raw")),
+        (re.compile(ligand), ("compound", "raw")),
+    )
 
 
 def _either(words: tuple[str, ...]) -> str:

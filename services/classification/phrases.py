@@ -111,7 +111,7 @@ def _raw(hits: list[Hit], roles: list[int], reading: Reading, absent: set[tuple[
         if (
             role != PURPOSE
             and span not in absent
-            and (sense.kind == "element" or sense.name in ("formula", "raw"))
+            and (sense.kind == "element" or (sense.kind == "material" and "raw" in sense.facts))
             and "re_magnet" not in sense.facts
         ):
             reading.add(tuple(f for f in sense.facts if len(f) <= 2), span, "raw:")

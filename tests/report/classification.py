@@ -40,13 +40,16 @@ class Tally:
     held: int = 0
 
     def add(self, decision: str, acceptable: list[str]) -> None:
-        """Count one text: controlled when a clear is not acceptable."""
+        """Count one text: controlled if no clear is acceptable, free if a clear is the answer.
+
+        The first acceptable decision is the answer, the others are no errors.
+        """
         self.texts += 1
         self.accepted += decision in acceptable
-        if any(good in CLEAR for good in acceptable):
+        if acceptable[0] in CLEAR:
             self.free += 1
             self.held += decision not in CLEAR
-        else:
+        elif not any(good in CLEAR for good in acceptable):
             self.controlled += 1
             self.recalled += decision not in CLEAR
             self.cleared += decision in CLEAR
