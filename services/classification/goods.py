@@ -231,6 +231,8 @@ def _clear(key: str, pack: Pack, facts: Facts, draft: Draft, record: Record) -> 
         text = "the description is empty"
     elif facts.foreign:
         text = "the description is in a script that is not read"
+    elif any(facts.holds(signal) for signal in pack.signals):
+        text = "words speak of what this list controls, and no rule places them"
     elif facts.holds("for:re") and not any(fact.startswith("head:") for fact in facts.said):
         text = "the description names a rare-earth use, not the goods"
     elif not facts.content:

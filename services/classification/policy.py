@@ -203,6 +203,8 @@ class Pack(_Strict):
     chart: Mapping[str, Countries] = Field(default_factory=dict)
     chart_open: Countries = ()
     clear: Cited
+    signals: tuple[str, ...] = ()
+    """Facts that forbid a clear for want of a rule: what they speak of must be placed."""
     entries: tuple[Entry, ...]
     listed: tuple[Listed, ...] = ()
     listed_citation: str = ""

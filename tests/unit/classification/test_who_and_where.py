@@ -83,6 +83,7 @@ CASES: list[tuple[str, str | None, dict[str, Any], dict[str, str]]] = [
     ("origin unknown, EAR99 either way", DY, {"origin": None}, {"US": N}),
     ("origin unknown, listed", TERFENOL, {"origin": None, "destination": "VN"}, {"US": R}),
     ("vague", "Spare parts as per invoice", {}, {"CN": R, "CN-GAZETTED": R}),
+    ("a signal that no rule places", "0N 稀土", {}, {"CN-GAZETTED": R}),
     ("empty", "", {}, {"CN": R}),
     ("null", None, {}, {"CN": R}),
     ("foreign code on a chair", "Office chairs", {"declared": {"us": "5D002"}}, {"CN": R}),
