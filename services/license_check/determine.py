@@ -40,6 +40,7 @@ _REASON_OF: Final = {
     Verdict.OVERLAP_EXCLUDED: HoldReason.OVERLAP_ROUTED,
     Verdict.DENY_PRESUMED: HoldReason.DENY_PRESUMED,
 }
+_FOUR_EYES: Final = (HoldReason.CATCH_ALL, HoldReason.PARTY_HIT)
 _HOLDS: Final = frozenset(reason.value for reason in HoldReason)
 
 
@@ -192,14 +193,17 @@ def _verdict_holds(
         text = f"{regime}: {verdict.pack} is past the day it was last verified for"
         holds.append(HoldCause(code=HoldReason.LIST_STALE, text=text))
     fallback = _REASON_OF.get(verdict.decision)
-    if fallback is None:
-        return holds
     named = [
         HoldCause(code=reason.code, text=reason.text)
         for reason in reasons
         if reason.regime == regime and reason.code in _HOLDS and reason.code != "LIST_STALE"
     ]
     graver = [cause for cause in named if cause.code == HoldReason.EMBARGO]
+    if fallback is None:
+        # What an officer says the item is settles no doubt about who gets it, or what for.
+        cleared = stated and verdict.decision is not Verdict.LICENSE_REQUIRED
+        doubts = [cause for cause in named if cause.code in _FOUR_EYES] if cleared else []
+        return list(dict.fromkeys([*holds, *doubts, *graver]))
     if verdict.decision is Verdict.REVIEW:
         holds += named or (
             [] if holds else [HoldCause(code=fallback, text=f"{regime}: to be reviewed")]
