@@ -12,7 +12,8 @@ from schemas.classification import ClassifiedLine, Reason, RegimeVerdict, Status
 from schemas.orders import Finding, Order, Screening
 from services.license_check.book import Change, License
 from services.license_check.determine import CANDIDATES_MAX, UNFIT_MAX, Rules, book_of, determine
-from tests.support.builders import PACK, PARTIES, T0, line, order, terms, verdict
+from tests.support.builders import PACK, PARTIES, T0, decided, line, order, terms, verdict
+from tests.support.folds import GateRun
 
 NEEDED = verdict(Verdict.LICENSE_REQUIRED)
 FREE = verdict(Verdict.NO_LICENSE_REQUIRED)
@@ -272,6 +273,28 @@ def test_a_finding_of_an_officer_stands_for_the_stale_list() -> None:
     assert holds(judge(regimes=stale, findings=(finding,))) == []
     other = finding.model_copy(update={"line_id": "L2"})
     assert holds(judge(regimes=stale, findings=(other,))) == ["LIST_STALE"]
+
+
+@pytest.mark.parametrize("code", ["PARTY_HIT", "CATCH_ALL"])
+def test_one_officer_who_classifies_does_not_settle_what_needs_two(code: str) -> None:
+    """What the goods are says nothing of who gets them: four eyes are not bypassed."""
+    finding = Finding(
+        action="classify", line_id="L1", regime="CN", citation="art. 1", officers=("ann",),
+        decided_at=T0,
+    )  # fmt: skip
+    cleared = judge(regimes={"CN": FREE}, reasons=[reason(code)], findings=(finding,))
+    assert holds(cleared) == [code]
+
+    run = GateRun()
+    run.say(cleared)
+    run.say(decided(1, officer="ann"))
+    assert run.decision == "HELD"
+    run.say(decided(1, officer="bob"))
+    assert run.decision == "RELEASED"
+
+
+def test_an_embargo_is_never_outweighed_by_a_license() -> None:
+    assert holds(judge(held(), reasons=[reason("EMBARGO")])) == ["EMBARGO"]
 
 
 def screened(*results: str | None) -> Order:
