@@ -29,6 +29,7 @@ from schemas.orders import OrderCancelled, OrderReturned, OrderShipped
 from services.hold_release import cancel, officers, reserve, ship
 from services.hold_release.progress import progress, reason, silent_reason
 from services.hold_release.settlement import needs as needs_of
+from services.hold_release.settlement import reason_of
 from services.hold_release.state import ORDER, OrderState
 from services.hold_release.turn import Turn
 
@@ -227,7 +228,7 @@ def _withdrawn(turn: Turn, gate: Gate) -> None:
 
 
 def _withdraw_release(turn: Turn, reason: str, text: str, line_id: str) -> None:
-    turn.hold([DecisionReason(line_id=line_id, code=HoldReason(reason), text=text)])
+    turn.hold([DecisionReason(line_id=line_id, code=reason_of(reason), text=text)])
 
 
 def _posted(turn: Turn, gate: Gate) -> None:

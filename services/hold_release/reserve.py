@@ -23,7 +23,7 @@ from schemas.envelope import derived_id
 from schemas.events import encode
 from schemas.fold import EPOCH
 from schemas.orders import OrderLine
-from services.hold_release.settlement import Need
+from services.hold_release.settlement import Need, reason_of
 from services.hold_release.state import OrderState, Reservation
 from services.hold_release.turn import Turn
 
@@ -355,7 +355,7 @@ def refusals(state: OrderState, needs: list[Need]) -> list[DecisionReason]:
                     DecisionReason(
                         line_id=need.line_id,
                         regime=need.regime,
-                        code=HoldReason(entry.reason or HoldReason.NO_LICENSE),
+                        code=reason_of(entry.reason or HoldReason.NO_LICENSE),
                         text=f"{entry.license_id}: {entry.text}",
                     )
                 )

@@ -25,6 +25,12 @@ class Need:
     assessed: AssessedRegime
 
 
+def reason_of(code: str) -> HoldReason:
+    """Read a reason another stage gave; one from a later release holds like any doubt."""
+    known = HoldReason.__members__.get(code)
+    return HoldReason.CLASSIFICATION_UNCERTAIN if known is None else known
+
+
 def acknowledged(state: OrderState, code: str, line_id: str | None, regime: str | None) -> bool:
     """Tell whether officers settled a reason for this revision."""
     return any(
@@ -59,7 +65,7 @@ def _line_reasons(
     state: OrderState, line_id: str, regime: str, assessed: AssessedRegime
 ) -> list[DecisionReason]:
     reasons = [
-        DecisionReason(line_id=line_id, regime=regime, code=HoldReason(hold.code), text=hold.text)
+        DecisionReason(line_id=line_id, regime=regime, code=reason_of(hold.code), text=hold.text)
         for hold in assessed.holds
         if not acknowledged(state, hold.code, line_id, regime)
     ]
