@@ -245,3 +245,20 @@ def test_an_answered_question_has_no_deadline() -> None:
 
     assert [name for name, _ in deadlines(run.state)] == ["release"]
     assert run.decision == "RELEASED"
+
+
+def test_a_reason_of_a_later_release_holds_and_stops_nothing() -> None:
+    """Stages are upgraded one after the other; a reason nobody knows here is a doubt."""
+    run = drawing_run("cn-1")
+    run.say(refused(asked(run), "SOMETHING_NEW"))
+    assert run.decision == "HELD"
+
+    told = GateRun()
+    told.say(assessed(lines=held_by("SOMETHING_NEW")))
+    for officer in ("ann", "bob"):
+        told.say(decided(1, officer=officer))
+    assert told.decision == "HELD"
+
+    withdrew = released_run()
+    withdrew.say(withdrawn(asked(withdrew), "SOMETHING_NEW"))
+    assert withdrew.decision == "HELD"
