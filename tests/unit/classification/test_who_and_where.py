@@ -126,6 +126,16 @@ def test_a_missing_fact_is_named(text: str, changes: dict[str, Any], fact: str) 
     assert fact in classify(line(text, **changes), BOTH).missing
 
 
+def test_a_regime_that_may_or_may_not_reach_does_not_apply_yet() -> None:
+    found = classify(line(TERFENOL, origin=None, destination="VN"), BOTH).regimes["US"]
+    assert (found.applies, found.subject_to_ear) == (False, None)
+
+
+def test_a_destination_without_a_row_in_the_chart_is_reviewed() -> None:
+    found = verdict_for_code("US", "1C003", line("x", destination="GL", **US), BOTH)
+    assert found.decision == R
+
+
 def test_the_overlap_names_the_regimes_it_is_routed_to() -> None:
     found = classify(line(TERFENOL), BOTH).regimes["CN"]
     assert found.routed_to == ("US", "EU")
