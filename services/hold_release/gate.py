@@ -130,7 +130,9 @@ def _not_higher(turn: Turn, event: OrderAssessed) -> None:
 
 def _conflict(turn: Turn, text: str) -> None:
     fault = reason(HoldReason.EVENT_CONFLICT, text)
-    turn.update(faults=_distinct([*turn.state.faults, fault]))
+    if fault in turn.state.faults:
+        return
+    turn.update(faults=(*turn.state.faults, fault))
     progress(turn)
 
 
@@ -156,7 +158,9 @@ def _unreadable(turn: Turn, gate: Gate) -> None:
         return
     text = f"{event.topic}/{event.partition}/{event.offset}: {event.reason}"
     fault = reason(HoldReason.EVENT_UNREADABLE, text[:500])
-    turn.update(faults=_distinct([*turn.state.faults, fault]))
+    if fault in turn.state.faults:
+        return  # told before: a duplicate decides nothing
+    turn.update(faults=(*turn.state.faults, fault))
     progress(turn)
 
 
