@@ -101,6 +101,9 @@ class Folded(Stage):
                 f"{low}: records are missing from it"
             )
         self.memories[partition] = memory
+        if memory.offset > memory.emit_from:
+            # Remembered and not committed, since the one who did it died between: committed now.
+            self.done[partition] = memory.offset
         self.stopped.discard(partition)
         self._deadlines[partition] = []
         self._noted[partition] = {}

@@ -104,6 +104,20 @@ def test_a_book_is_not_shown_before_it_is_folded_again(
     assert stage.committable() == {AT: 3}
 
 
+def test_what_was_remembered_and_not_committed_is_committed_by_the_next(
+    remembered: Remembered,
+) -> None:
+    before = ledger_stage(remembered)
+    before.gained(AT, None, 0, 0)
+    before.handle(reads(3))
+    before.remember()
+
+    after = ledger_stage(remembered)
+    assert after.gained(AT, 1, 0, 3) == 3
+
+    assert after.committable() == {AT: 3}
+
+
 def test_a_reader_does_not_follow_a_book_that_went_back(
     remembered: Remembered, flushed_redis: RealRedis
 ) -> None:
