@@ -4,6 +4,7 @@ Imports `schemas` and the client library, nothing of the services.
 """
 
 import hashlib
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from schemas.orders import OfOrder, Order
 from schemas.topics import BY_NAME, LICENSES, SOURCES, Topic, dead_letters
 
 SILENT_S: Final = 30.0
+POLL_S: Final = 0.2
 READ: Final = (*SOURCES, *(dead_letters(topic) for topic in SOURCES))
 Headers = tuple[tuple[str, bytes | None], ...]
 
@@ -166,9 +168,12 @@ def _records(consumer: Consumer, topics: Sequence[str]) -> Iterator[Entry]:
             if low < high:
                 wanted[name, at] = high
     consumer.assign([TopicPartition(name, at, 0) for name, at in wanted])
+    heard = time.monotonic()
     while wanted:
-        messages = consumer.consume(1_000, SILENT_S)
-        if not messages:
+        messages = consumer.consume(1_000, POLL_S)
+        if messages:
+            heard = time.monotonic()
+        elif time.monotonic() - heard > SILENT_S:
             raise TimeoutError(f"nothing comes any more of {sorted(wanted)}")
         for message in messages:
             if (error := message.error()) is not None:

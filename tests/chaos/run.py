@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1, help="orders and faults")
     parser.add_argument("--rate", type=float, default=300, help="orders a second")
     parser.add_argument("--instances", type=int, default=2, help="of each service")
-    parser.add_argument("--drain", type=float, default=60, help="seconds for the backlog after it")
+    parser.add_argument("--drain", type=float, default=120, help="seconds for what is left then")
     parser.add_argument(
         "--time-basis", choices=["log", "event"], help="default: log while the packs are verified"
     )

@@ -5,10 +5,9 @@ from pathlib import Path
 from infra.kafka.topics import create_topics
 from infra.local.kafka import KafkaServer
 from infra.local.process import free_port
-from tests.chaos.checker import check
-from tests.chaos.logs import read_logs
 from tests.integration.test_dependencies import EVENT_BASIS, quiet
 from tests.support.gate import running_gate
+from tests.support.rest import assert_nothing_wrong
 from tests.support.stack import RealRedis, need_local_kafka
 
 
@@ -30,6 +29,6 @@ def test_a_broker_killed_in_flight_means_waiting_and_going_on(
 
             gate.await_expected(made, within_s=90)
             assert all(service.running for service in gate.services.values()), "one gave up"
-        assert check(read_logs(kafka.bootstrap)).violations == []
+            assert_nothing_wrong(gate)
     finally:
         kafka.stop()

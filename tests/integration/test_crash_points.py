@@ -1,73 +1,64 @@
 """A process that dies at every named point between poll and commit, one by one.
 
 Goal: after a restart every order is decided as without the crash, and every reservation counts
-once. The dead member's partitions come back after the session timeout, about ten seconds.
+once, as the independent checker reads the raw topics. One gate serves all of it; in each round one
+stage of two services dies at its next point, with orders of their own. A dead member's partitions
+come back after the session timeout, about ten seconds: that is the time the rounds take.
 """
 
-from decimal import Decimal
-from pathlib import Path
+from collections.abc import Iterator
+from itertools import count
 
 import pytest
 
 from infra.local.process import wait_until
-from schemas.checks import ReservationGranted
-from schemas.topics import CHECKS
-from services.cli import book
-from services.generator.scenario import scenario
-from services.runtime.client import events
+from tests.integration.test_dependencies import EVENT_BASIS, quiet
 from tests.support.gate import Gate, running_gate
-from tests.support.stack import RealKafka, RealRedis
+from tests.support.rest import assert_nothing_wrong
+from tests.support.stack import RealKafka, RealRedis, renew_topics
 
-POINTS = ("folded", "before-produce", "acknowledged", "remembered", "committed")
-STAGES = (("ledger", "license-check"), ("gate", "hold-release"))
+ALL = ("folded", "before-produce", "acknowledged", "remembered", "committed")
+ROUNDS = [
+    *((("license-check", f"ledger:{point}"), ("hold-release", f"gate:{point}")) for point in ALL),
+    (
+        ("classification", "classification:acknowledged"),
+        ("license-check", "determine:acknowledged"),
+    ),
+]
+_seeds = count(1_100)
 
 
-@pytest.mark.parametrize("point", POINTS)
-@pytest.mark.parametrize(("stage", "service"), STAGES)
+@pytest.fixture(scope="module")
+def gate(
+    kafka: RealKafka, redis_server: RealRedis, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gate]:
+    renew_topics(kafka.bootstrap)
+    with redis_server.client() as client:
+        client.flushall()
+    folder = tmp_path_factory.mktemp("crash")
+    with running_gate(folder, kafka.bootstrap, redis_server.url, **EVENT_BASIS) as running:
+        running.import_licenses(quiet(1, 1).licenses)
+        yield running
+
+
+@pytest.mark.parametrize("round_", ROUNDS, ids=["+".join(p for _, p in r) for r in ROUNDS])
 def test_a_crash_loses_nothing_and_repeats_nothing(
-    stage: str,
-    service: str,
-    point: str,
-    fresh_topics: RealKafka,
-    flushed_redis: RealRedis,
-    tmp_path: Path,
+    round_: tuple[tuple[str, str], ...], gate: Gate
 ) -> None:
-    made = scenario(11, 40)
-    made.ship_when_released.clear()
-    made.expected.update(
-        {key: type(e)("RELEASED") for key, e in made.expected.items() if e.cause == "shipped"}
-    )
-    with running_gate(
-        tmp_path, fresh_topics.bootstrap, flushed_redis.url, EXPORTGATE_TIME_BASIS="event"
-    ) as gate:
-        gate.import_licenses(made.licenses)
+    made = quiet(next(_seeds), 40)
+    doomed = []
+    for service, point in round_:
         gate.services[service].stop()
-        doomed = gate.service(service, EXPORTGATE_CRASH_POINT=f"{stage}:{point}:1")
-        doomed.launch()
-        doomed.wait_ready()
+        doomed.append(gate.service(service, EXPORTGATE_CRASH_POINT=f"{point}:1"))
+    for each in doomed:
+        each.launch()
+    for each in doomed:
+        each.wait_ready()
 
-        gate.send(made)
+    gate.send(made)
 
-        assert wait_until(lambda: not doomed.running, 30), "it did not die at its point"
+    for (service, point), each in zip(round_, doomed, strict=True):
+        assert wait_until(lambda each=each: not each.running, 45), f"{point}: it did not die"
         gate.service(service).launch()
-        gate.await_expected(made, within_s=60)
-        _assert_reserved_once(gate)
-
-
-def _assert_reserved_once(gate: Gate) -> None:
-    """What the ledger holds is what was granted, each reservation once, no more and no less."""
-    client = gate.client()
-    granted = {
-        record.event.reservation_id: record.event.quantity
-        for record in events(client.read_all(CHECKS))
-        if isinstance(record.event, ReservationGranted)
-    }
-    for held in book.licenses(client).values():
-        opened = {n: e for n, e in held.reservations.items() if e.state == "open"}
-        assert {name: granted[name] for name in opened} == {
-            name: entry.quantity for name, entry in opened.items()
-        }
-        assert held.license.reserved_quantity == sum(
-            (entry.quantity for entry in opened.values()), Decimal(0)
-        )
-    client.close()
+    gate.await_expected(made, within_s=60)
+    assert_nothing_wrong(gate)
