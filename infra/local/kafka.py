@@ -29,7 +29,8 @@ FETCH_S = 600
 FORMAT_S = 60
 READY_S = 60
 STAMP = ".complete"
-HEAP = "-Xmx1g"
+JVM = ("-Xmx1g", "-XX:TieredStopAtLevel=1")
+"""A local broker lives for minutes: the second compiler would take a third of its time for itself."""
 LOGGING = {
     "org.slf4j.simpleLogger.showDateTime": "true",
     "org.slf4j.simpleLogger.dateTimeFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSZ",
@@ -47,6 +48,8 @@ controller.listener.names=CONTROLLER
 log.dirs={data}
 auto.create.topics.enable=false
 num.partitions=12
+num.network.threads=2
+num.io.threads=2
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
 transaction.state.log.replication.factor=1
@@ -173,7 +176,7 @@ class KafkaServer:
         for port in (self.port, self.controller_port):
             claim_port(port, "Kafka")
         options = [f"-D{name}={value}" for name, value in LOGGING.items()]
-        base = (program, HEAP, *options, "-cp", f"{fetch_jars()}/*")
+        base = (program, *JVM, *options, "-cp", f"{fetch_jars()}/*")
         properties = self._write_properties()
         self._format(base, properties)
         self.process = self._background((*base, "kafka.Kafka", str(properties)))

@@ -10,21 +10,19 @@ from services.classification.orders import Classifier, classify_order, content
 from services.runtime.app import Runtime
 from services.runtime.packs import load_packs
 from services.runtime.pump import Pump
-from services.runtime.stage import Sensor
+from services.runtime.stage import Judge, Sensor
 
 NAME: Final = "classification"
 TOPICS: Final = (ORDERS, CLASSIFIED)
 
 
-def pumps(runtime: Runtime) -> list[Pump]:
-    """Build the stage: a sensor over `orders`."""
-    classifier = Classifier(load_packs(runtime.settings.cn))
-    event_basis = runtime.settings.time_basis == "event"
+def judge_of(classifier: Classifier, *, event_basis: bool) -> Judge:
+    """Say what one record of `orders` leads to; what is no order passes on unchanged."""
 
     def judge(record: Recorded[Any]) -> list[Output]:
         event = record.event
         if not isinstance(event, Order):
-            return [runtime.passed_on(record, CLASSIFIED)]
+            return [Runtime.passed_on(record, CLASSIFIED)]
         classified = classify_order(
             event,
             as_of=record.time,
@@ -35,6 +33,14 @@ def pumps(runtime: Runtime) -> list[Pump]:
         event_id = output_id(record, "classified")
         return [Output(CLASSIFIED.name, record.key, event_id, classified)]
 
+    return judge
+
+
+def pumps(runtime: Runtime) -> list[Pump]:
+    """Build the stage: a sensor over `orders`."""
+    judge = judge_of(
+        Classifier(load_packs(runtime.settings.cn)),
+        event_basis=runtime.settings.time_basis == "event",
+    )
     partitions = runtime.cluster.partitions[ORDERS.name]
-    stage = Sensor(name=NAME, topic=ORDERS, partitions=partitions, judge=judge)
-    return [runtime.pump(stage)]
+    return [runtime.pump(Sensor(name=NAME, topic=ORDERS, partitions=partitions, judge=judge))]

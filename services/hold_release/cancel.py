@@ -1,6 +1,7 @@
 """Cancellation, whole or of lines, before and after a release."""
 
 from schemas.decisions import DecisionReason, HoldReason
+from schemas.events import encode
 from schemas.orders import OrderCancelled
 from services.hold_release import officers, reserve
 from services.hold_release.turn import Turn
@@ -61,5 +62,6 @@ def _cancel_lines(turn: Turn, event: OrderCancelled, left: list[str]) -> None:
     turn.hold([DecisionReason(code=HoldReason.AMENDED, text=text)])
     shrunk = order.model_copy(update={"lines": kept})
     determined = tuple(line for line in state.assessed.lines if line.line_id in left)
-    turn.update(assessed=state.assessed.model_copy(update={"order": shrunk, "lines": determined}))
+    left_of_it = state.assessed.model_copy(update={"order": shrunk, "lines": determined})
+    turn.update(assessment=encode(left_of_it).decode())
     officers.ask_for_recheck(turn, "lines_cancelled", turn.record.id)

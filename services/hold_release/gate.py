@@ -30,7 +30,7 @@ from services.hold_release import cancel, officers, reserve, ship
 from services.hold_release.progress import progress, reason, silent_reason
 from services.hold_release.settlement import needs as needs_of
 from services.hold_release.settlement import reason_of
-from services.hold_release.state import ORDER, OrderState
+from services.hold_release.state import ORDER, OrderState, as_written
 from services.hold_release.turn import Turn
 
 AHEAD_MAX: Final = timedelta(minutes=10)
@@ -99,7 +99,7 @@ def _assessed(turn: Turn, gate: Gate) -> None:
         revision=event.revision,
         check=event.check,
         asked_check=event.check if newer else max(turn.state.asked_check, event.check),
-        assessed=event,
+        assessment=as_written(turn.record),
         assessment_id=turn.record.id,
         revision_digest=event.order_digest if newer else state.revision_digest,
         faults=_distinct([*kept, *faults]),

@@ -33,7 +33,7 @@ def reason_of(code: str) -> HoldReason:
 
 def acknowledged(state: OrderState, code: str, line_id: str | None, regime: str | None) -> bool:
     """Tell whether officers settled a reason for this revision."""
-    return any(
+    return bool(state.findings) and any(
         finding.action == "release"
         and finding.fact == code
         and finding.line_id in (None, line_id)
@@ -53,11 +53,13 @@ def _fault_acknowledged(state: OrderState, fault: DecisionReason) -> bool:
 def open_reasons(state: OrderState) -> list[DecisionReason]:
     """List what stands in the way of asking for licenses."""
     reasons = [fault for fault in state.faults if not _fault_acknowledged(state, fault)]
-    if state.assessed is None:
+    known = state.assessed
+    if known is None:
         return reasons
-    for line in state.assessed.lines:
+    for line in known.lines:
         for regime, assessed in line.regimes.items():
-            reasons += _line_reasons(state, line.line_id, regime, assessed)
+            if assessed.holds or assessed.verdict.decision not in _CLEAR:
+                reasons += _line_reasons(state, line.line_id, regime, assessed)
     return reasons
 
 
@@ -94,13 +96,14 @@ def _by_finding(state: OrderState, line_id: str, regime: str, assessed: Assessed
 
 def needs(state: OrderState) -> Iterator[Need]:
     """List the lines × regimes that need a reservation."""
-    if state.assessed is None:
+    known = state.assessed
+    if known is None:
         return
-    for line in state.assessed.lines:
+    for line in known.lines:
         for regime, assessed in line.regimes.items():
-            decision = assessed.verdict.decision
-            if decision not in _DRAWABLE or not assessed.candidates:
+            if not assessed.candidates or assessed.verdict.decision not in _DRAWABLE:
                 continue
+            decision = assessed.verdict.decision
             if decision is Verdict.OVERLAP_EXCLUDED and _by_finding(
                 state, line.line_id, regime, assessed
             ):
@@ -112,6 +115,9 @@ def settled_by(
     state: OrderState, line_id: str, regime: str, assessed: AssessedRegime
 ) -> Literal["none", "license", "officer"] | None:
     """Say how a line is settled under a regime; None while it is not."""
+    plain = not assessed.holds and not assessed.candidates and assessed.finding is None
+    if plain and assessed.verdict.decision in _CLEAR:
+        return "none"
     if standing(state, line_id, regime) is not None:
         return "license"
     if _line_reasons(state, line_id, regime, assessed):

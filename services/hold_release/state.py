@@ -8,6 +8,8 @@ from pydantic import Field
 from schemas.base import Amount, Instant, Model
 from schemas.checks import OfficerDecided, OrderAssessed
 from schemas.decisions import DecisionReason
+from schemas.envelope import Recorded
+from schemas.events import encode
 from schemas.orders import Finding
 
 ORDER: Final = ""
@@ -60,6 +62,32 @@ class Release(Model):
     """The decision as written, so that a stale one can be sent again, byte for byte."""
 
 
+READ_MAX: Final = 2_048
+_read: dict[str, OrderAssessed] = {}
+
+
+def read_assessment(text: str, known: OrderAssessed | None = None) -> OrderAssessed:
+    """Read a kept determination; what was `known` or read lately is not read again.
+
+    An order is kept as text: as models, some ten thousand orders would be millions of objects.
+    """
+    found = _read.get(text)
+    if found is None:
+        found = known or OrderAssessed.model_validate_json(text)
+        if len(_read) >= READ_MAX:
+            _read.pop(next(iter(_read)), None)
+        _read[text] = found
+    return found
+
+
+def as_written(record: Recorded[OrderAssessed]) -> str:
+    """Keep a determination as it was written."""
+    value = encode(record.event) if record.value is None else record.value
+    text = value.decode()
+    read_assessment(text, record.event)
+    return text
+
+
 class OrderState(Model):
     """An order in the gate."""
 
@@ -73,7 +101,8 @@ class OrderState(Model):
     seq: int = 0
     decision_id: str | None = None
     assessment_id: str | None = None
-    assessed: OrderAssessed | None = None
+    assessment: str = ""
+    """The determination that counts, as its event stands in the log; empty before the first."""
     reservations: tuple[Reservation, ...] = ()
     attempts: int = 0
     """Requests made so far: each has a reservation id of its own."""
@@ -99,6 +128,11 @@ class OrderState(Model):
     answer_by: Instant | None = None
     recheck_by: Instant | None = None
     closed_at: Instant | None = None
+
+    @property
+    def assessed(self) -> OrderAssessed | None:
+        """The determination that counts."""
+        return read_assessment(self.assessment) if self.assessment else None
 
     @property
     def key(self) -> str:

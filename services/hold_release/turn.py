@@ -3,9 +3,11 @@
 import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 from schemas.base import Model
+from schemas.classification import Verdict
 from schemas.decisions import (
     BreachRaised,
     ChainLink,
@@ -245,7 +247,8 @@ def _officers(state: OrderState) -> tuple[str, ...]:
 
 
 def _decided_lines(state: OrderState) -> tuple[DecidedLine, ...]:
-    if state.assessed is None:
+    known = state.assessed
+    if known is None:
         return ()
     granted = {
         (entry.line_id, entry.regime): entry.license_id
@@ -256,20 +259,25 @@ def _decided_lines(state: OrderState) -> tuple[DecidedLine, ...]:
         DecidedLine(
             line_id=line.line_id,
             regimes={
-                regime: DecidedRegime(
-                    decision=assessed.verdict.decision,
-                    settled_by=settled_by(state, line.line_id, regime, assessed),
-                    license_ids=(
-                        (granted[line.line_id, regime],)
-                        if (line.line_id, regime) in granted
-                        else ()
-                    ),
+                regime: _decided_regime(
+                    assessed.verdict.decision,
+                    settled_by(state, line.line_id, regime, assessed),
+                    granted.get((line.line_id, regime)),
                 )
                 for regime, assessed in line.regimes.items()
             },
         )
-        for line in state.assessed.lines
+        for line in known.lines
     )
+
+
+@lru_cache(maxsize=4096)
+def _decided_regime(
+    decision: Verdict, settled: Literal["none", "license", "officer"] | None, drawn: str | None
+) -> DecidedRegime:
+    """Most lines are settled in one of a few ways; what is frozen can be shared."""
+    ids = () if drawn is None else (drawn,)
+    return DecidedRegime(decision=decision, settled_by=settled, license_ids=ids)
 
 
 def _drawn(state: OrderState) -> tuple[DrawnLicense, ...]:

@@ -1,5 +1,6 @@
 """Wires determination and the ledger to their topics."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from services.runtime.app import Runtime
 from services.runtime.book import BookReader
 from services.runtime.folded import Folding
 from services.runtime.pump import Pump
-from services.runtime.stage import Sensor
+from services.runtime.stage import Judge, Sensor
 
 DETERMINE: Final = "determine"
 LEDGER: Final = "ledger"
@@ -31,6 +32,19 @@ def decode(field: str, value: bytes) -> Model:
 def due(entity: Model) -> list[tuple[str, datetime]]:
     """List the deadlines of a license."""
     return register.deadlines(entity) if isinstance(entity, License) else []
+
+
+def judge_with(current: Callable[[], Book], rules: Rules) -> Judge:
+    """Say what one record of `orders.classified` leads to, by the book as `current` gives it."""
+
+    def judge(record: Recorded[Any]) -> list[Output]:
+        event = record.event
+        if not isinstance(event, OrderClassified):
+            return [Runtime.passed_on(record, CHECKS)]
+        assessed = determine(event, current(), record.logged_at, rules)
+        return [Output(CHECKS.name, record.key, output_id(record, "assessed"), assessed)]
+
+    return judge
 
 
 def pumps(runtime: Runtime) -> list[Pump]:
@@ -55,18 +69,11 @@ def pumps(runtime: Runtime) -> list[Pump]:
             cache[:] = [(book.generation, book_of(book.entities(), book.offsets()))]
         return cache[0][1]
 
-    def judge(record: Recorded[Any]) -> list[Output]:
-        event = record.event
-        if not isinstance(event, OrderClassified):
-            return [runtime.passed_on(record, CHECKS)]
-        assessed = determine(event, current(), record.logged_at, rules)
-        return [Output(CHECKS.name, record.key, output_id(record, "assessed"), assessed)]
-
     sensor = Sensor(
         name=DETERMINE,
         topic=CLASSIFIED,
         partitions=cluster.partitions[CLASSIFIED.name],
-        judge=judge,
+        judge=judge_with(current, rules),
         prepare=book.refresh,
     )
     folding = Folding(fold=ledger.fold, decode=decode, due=due, version=FOLD_VERSION)

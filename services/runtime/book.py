@@ -18,6 +18,8 @@ class _Part(Generic[E]):
     """One partition of the book, as last read."""
 
     offset: int = _FROM_START
+    at: str = ""
+    """Where Redis stood when it was looked at; equal places have equal books."""
     space: str = ""
     sum: int = 0
     digests: dict[bytes, int] = field(default_factory=dict)
@@ -41,15 +43,17 @@ class BookReader(Generic[E]):
 
     def refresh(self) -> None:
         """Read what changed. Raises Unavailable while a partition is missing or does not add up."""
-        for place in self._places:
+        for place, at in zip(self._places, self._remembered.stand_at(self._places), strict=True):
             part = self._parts.get(place.partition, _Part())
-            if self._read(place, part):
-                self._parts[place.partition] = part
+            if at and at == part.at:
                 continue
-            afresh: _Part[E] = _Part()
-            if not self._read(place, afresh):
-                raise Unavailable(f"{place.topic}/{place.partition}: its book does not add up yet")
-            self._parts[place.partition] = afresh
+            if not self._read(place, part):
+                part = _Part()
+                if not self._read(place, part):
+                    problem = "its book does not add up yet"
+                    raise Unavailable(f"{place.topic}/{place.partition}: {problem}")
+            part.at = at
+            self._parts[place.partition] = part
 
     def _read(self, place: Place, part: _Part[E]) -> bool:
         """Bring one partition up to date; tell whether it adds up."""

@@ -115,6 +115,7 @@ def _recorded(raw: Raw, partitions: int, logged_at: datetime) -> Recorded[Any]:
         key=key,
         logged_at=logged_at,
         traceparent=found.get("traceparent"),
+        value=raw.value,
     )
 
 

@@ -251,9 +251,13 @@ class Folded(Stage):
         What did not change is looked at now and then: a Redis that came back empty is found even
         by an idle fold, whose readers would wait for it for ever.
         """
-        for partition, memory in self.memories.items():
-            if memory.place != memory.remembered_at and not memory.catching_up:
-                self._remembered.write(self._place_of(partition), memory)
+        moved = {
+            self._place_of(partition): memory
+            for partition, memory in self.memories.items()
+            if memory.place != memory.remembered_at and not memory.catching_up
+        }
+        if moved:
+            self._remembered.write(moved)
         if time.monotonic() - self._looked_at < LOOK_EVERY_S:
             return
         self._looked_at = time.monotonic()

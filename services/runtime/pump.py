@@ -5,11 +5,13 @@ committed or remembered that was not acknowledged, and a batch is judged once.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
 import structlog
 
+from schemas.topics import DECISIONS
 from services.runtime import metrics
 from services.runtime.codec import Raw, Read, Send
 from services.runtime.crash import crash_point
@@ -53,10 +55,8 @@ class Pump:
 
     # One cycle, in the pump's thread
 
-    def cycle(self, sends: list[Send] | None) -> list[Read]:
-        """Finish the last batch (None: there was none) and fetch the next."""
-        if sends is not None:
-            self.finish(sends)
+    def cycle(self) -> list[Read]:
+        """Remember and commit what is due, and fetch the next batch."""
         self._retry(self._settle)
         self._write(self.stage.due())
         self._backlog += self.source.poll()
@@ -94,9 +94,10 @@ class Pump:
             return
         crash_point(f"{self.stage.name}:before-produce")
         self.sink.send(outgoing)
+        for topic, written in Counter(send.topic for send in outgoing).items():
+            metrics.PRODUCED.labels(self.stage.name, topic).inc(written)
         for send in outgoing:
-            metrics.PRODUCED.labels(self.stage.name, send.topic).inc()
-            if send.event is not None:
+            if send.topic == DECISIONS.name and send.event is not None:
                 metrics.decided(send.event, send.caused_at)
 
     def _settle(self, *, force: bool = False) -> None:
@@ -154,7 +155,7 @@ class Pump:
     def _watch(self) -> None:
         """Keep the gauges, the valve and stopped partitions."""
         now = time.monotonic()
-        collect_young()
+        collect_young(idle=not self._backlog)
         metrics.LAST_PROGRESS.labels(self.stage.name).set_to_current_time()
         metrics.PARTITIONS.labels(self.stage.name).set(len(self.source.assigned))
         if now - self._lag_at > LAG_EVERY_S:

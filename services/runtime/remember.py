@@ -6,12 +6,13 @@ deterministic; so there is no lock, lease or epoch, only (offset, chain) compare
 
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 import redis
+from redis.exceptions import NoScriptError
 
 from schemas.base import Model
 from schemas.fold import Partition
@@ -55,6 +56,8 @@ return {meta, found}
 LOAD_TRIES: Final = 3
 """A state written while it is read does not add up; it is read again so often."""
 Decode = Callable[[str, bytes], Model]
+Changes = dict[bytes, bytes | None]
+"""Serialised entities by name; None: forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,8 @@ class Remembered:
     def _call(self, call: Callable[[], Any]) -> Any:
         try:
             return call()
+        except NoScriptError:
+            raise
         except (redis.RedisError, OSError) as error:
             raise Unavailable(f"Redis: {error}") from error
 
@@ -153,32 +158,58 @@ class Remembered:
 
         return [found.decode() if found else "" for found in self._call(ask)]
 
-    def write(self, place: Place, memory: Memory) -> None:
-        """Write what changed, if Redis stands where it was last seen. Raises Conflict if not.
+    def write(self, memories: Mapping[Place, Memory]) -> None:
+        """Write what changed of each partition, if Redis stands where it was last seen.
 
-        Where Redis does not answer, what changed is written with the next call.
+        Raises Conflict if it stands elsewhere. Where Redis does not answer, what changed is
+        written with the next call.
         """
-        changes = memory.take_changes()
+        changed = [(place, memory, memory.take_changes()) for place, memory in memories.items()]
         try:
-            self._write_all(place, memory, changes)
+            self._write_all(changed)
         except Unavailable:
-            memory.give_back(changes)
+            for _, memory, changes in changed:
+                memory.give_back(changes)
             raise
 
-    def _write_all(self, place: Place, memory: Memory, changes: dict[bytes, bytes | None]) -> None:
-        whole = memory.whole
-        old_space = self._space(place) if whole else ""
-        if whole:
-            memory.space = secrets.token_hex(8)
-            self._write_whole(place, memory, changes)
-            changes = {}
-        at = self._write_changes(place, memory, changes)
-        memory.remembered_at = at
-        if whole:
+    def _write_all(self, changed: list[tuple[Place, Memory, Changes]]) -> None:
+        old = {place: self._space(place) for place, memory, _ in changed if memory.whole}
+        for place, memory, changes in changed:
+            if memory.whole:
+                memory.space = secrets.token_hex(8)
+                self._write_whole(place, memory, changes)
+                changes.clear()
+        self._compare_and_set(changed)
+        for place, memory, _ in changed:
             memory.whole = False
-            if old_space:
-                old = (f"{place.key}:{old_space}", f"{place.key}:index:{old_space}")
-                self._call(lambda: self._redis.unlink(*old))
+            if space := old.get(place):
+                gone = (f"{place.key}:{space}", f"{place.key}:index:{space}")
+                self._call(lambda gone=gone: self._redis.unlink(*gone))
+
+    def _compare_and_set(self, changed: list[tuple[Place, Memory, Changes]]) -> None:
+        """Set every partition in one round trip; each stands or falls alone."""
+
+        def send() -> list[Any]:
+            pipe = self._redis.pipeline(transaction=False)
+            for place, memory, changes in changed:
+                space = memory.space
+                keys = [place.key, f"{place.key}:{space}", f"{place.key}:index:{space}"]
+                pipe.evalsha(self._write.sha, len(keys), *keys, *_arguments(memory, changes))
+            return list(pipe.execute())
+
+        try:
+            outcomes = self._call(send)
+        except NoScriptError:
+            self._call(lambda: self._redis.script_load(_WRITE))
+            outcomes = self._call(send)
+        conflict = ""
+        for (place, memory, _), done in zip(changed, outcomes, strict=True):
+            if done:
+                memory.remembered_at = memory.place
+            else:
+                conflict = f"{place.key} does not stand at {memory.remembered_at or 'nothing'}"
+        if conflict:
+            raise Conflict(conflict)
 
     def _space(self, place: Place) -> str:
         meta = self._call(lambda: self._redis.hget(place.key, "meta"))
@@ -187,9 +218,7 @@ class Remembered:
         except (ValueError, KeyError, TypeError):
             return ""
 
-    def _write_whole(
-        self, place: Place, memory: Memory, changes: dict[bytes, bytes | None]
-    ) -> None:
+    def _write_whole(self, place: Place, memory: Memory, changes: Changes) -> None:
         """Write a state that did not come from Redis beside the old one, in chunks."""
         space = f"{place.key}:{memory.space}"
         index = f"{place.key}:index:{memory.space}"
@@ -204,31 +233,6 @@ class Remembered:
                     self._redis.zadd(index, roots)
 
             self._call(put)
-
-    def _write_changes(
-        self, place: Place, memory: Memory, changes: dict[bytes, bytes | None]
-    ) -> str:
-        sets = [(name, value) for name, value in changes.items() if value is not None]
-        gone = [name for name, value in changes.items() if value is None]
-        args: list[Any] = [
-            memory.remembered_at,
-            memory.place,
-            json.dumps(_meta(memory)),
-            len(sets),
-            len(gone),
-            memory.offset,
-        ]
-        for name, value in sets:
-            args += [name, value, name if is_root(name) else b""]
-        args += gone
-        keys = [
-            place.key,
-            f"{place.key}:{memory.space}",
-            f"{place.key}:index:{memory.space}",
-        ]
-        if not self._call(lambda: self._write(keys=keys, args=args)):
-            raise Conflict(f"{place.key} does not stand at {memory.remembered_at or 'nothing'}")
-        return memory.place
 
     def changed_since(
         self, place: Place, offset: int
@@ -248,6 +252,19 @@ class Remembered:
     def set_flag(self, name: str, value: str) -> None:
         """Set a flag for a service."""
         self._call(lambda: self._redis.set(f"exportgate:flag:{name}", value))
+
+
+def _arguments(memory: Memory, changes: Changes) -> list[Any]:
+    """Fill the arguments of `_WRITE`."""
+    sets = [(name, value) for name, value in changes.items() if value is not None]
+    gone = [name for name, value in changes.items() if value is None]
+    args: list[Any] = [
+        memory.remembered_at, memory.place, json.dumps(_meta(memory)), len(sets), len(gone),
+        memory.offset,
+    ]  # fmt: skip
+    for name, value in sets:
+        args += [name, value, name if is_root(name) else b""]
+    return args + gone
 
 
 def _meta(memory: Memory) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
@@ -43,7 +43,7 @@ class Batch:
     """Decoded records on their way to an agent, and where the answer goes."""
 
     reads: list[Read]
-    answer: "asyncio.Future[list[Send]]"
+    answer: "Future[list[Send]]"
 
 
 class _WithoutKafka(BootStrategy):  # type: ignore[misc]
@@ -119,38 +119,51 @@ def _host_stage(app: Any, pump: Pump) -> None:
                 batch.answer.set_exception(error)
 
     class Mover(faust.Service):  # type: ignore[misc]
-        """Runs the pump in its own thread."""
+        """Runs the pump in its own thread, for as long as the service lives."""
 
         async def on_started(self) -> None:
             # Faust resumes its agents when its own consumer starts; ours has none.
             app.flow_control.resume()
-
-        @faust.Service.task  # type: ignore[untyped-decorator]
-        async def move(self) -> None:
+            loop = asyncio.get_running_loop()
             thread = ThreadPoolExecutor(1, thread_name_prefix=pump.stage.name)
-            try:
-                await _move(self, pump, channel, thread)
-            except BaseException as error:
-                if isinstance(error, asyncio.CancelledError):
-                    raise
-                _die(pump, error)
+            self.moving = loop.run_in_executor(thread, _move, pump, _asker(channel, loop))
+            self.moving.add_done_callback(lambda done: _ended(pump, done))
+
+        async def on_stop(self) -> None:
+            pump.stopping = True
+            await self.moving
 
     app.service(Mover)
 
 
-async def _move(service: Any, pump: Pump, channel: Any, thread: ThreadPoolExecutor) -> None:
-    loop = asyncio.get_running_loop()
-    sends: list[Send] | None = None
-    while not service.should_stop:
-        reads = await loop.run_in_executor(thread, pump.cycle, sends)
-        sends = None
-        if reads:
-            batch = Batch(reads, loop.create_future())
-            await channel.send(value=batch)
-            sends = await asyncio.wait_for(batch.answer, ANSWER_WITHIN_S)
-    if sends is not None:
-        await loop.run_in_executor(thread, pump.finish, sends)
-    await loop.run_in_executor(thread, pump.close)
+def _asker(channel: Any, loop: asyncio.AbstractEventLoop) -> Callable[[list[Read]], list[Send]]:
+    """Give a batch to the agent from the pump's thread, and wait for what it says."""
+
+    def ask(reads: list[Read]) -> list[Send]:
+        batch = Batch(reads, Future())
+        asyncio.run_coroutine_threadsafe(channel.send(value=batch), loop)
+        return batch.answer.result(ANSWER_WITHIN_S)
+
+    return ask
+
+
+def _move(pump: Pump, ask: Callable[[list[Read]], list[Send]]) -> None:
+    """Poll, ask, write, until told to stop; what was polled is finished, and the group left."""
+    try:
+        while not pump.stopping:
+            reads = pump.cycle()
+            if reads:
+                pump.finish(ask(reads))
+    except Unavailable:
+        if not pump.stopping:
+            raise
+    pump.close()
+
+
+def _ended(pump: Pump, done: "asyncio.Future[None]") -> None:
+    error = None if done.cancelled() else done.exception()
+    if error is not None:
+        _die(pump, error)
 
 
 def _die(pump: Pump, error: BaseException) -> None:

@@ -26,7 +26,7 @@ def feed(remembered: Remembered, place: Place, client: Any) -> Feed:
     del client
     found = Feed(place)
     found.say(license_granted(), requested())
-    remembered.write(place, found.memory)
+    remembered.write({place: found.memory})
     return found
 
 
@@ -37,7 +37,7 @@ def test_a_partition_without_a_book_is_waited_for(remembered: Remembered, place:
 
 def test_an_empty_book_is_a_book(remembered: Remembered, place: Place, client: Any) -> None:
     del client
-    remembered.write(place, Feed(place).memory)
+    remembered.write({place: Feed(place).memory})
     book = reader(remembered, place)
     book.refresh()
 
@@ -63,7 +63,7 @@ def test_the_reader_sees_what_changed(remembered: Remembered, place: Place, feed
     assert book.generation == generation, "nothing changed"
 
     feed.say(settle("r1", "s1", "4"))
-    remembered.write(place, feed.memory)
+    remembered.write({place: feed.memory})
     book.refresh()
     assert used(book) == {"cn-1": "4"}
     assert book.offsets() == {str(place.partition): 3}
@@ -74,7 +74,7 @@ def test_reservations_are_no_part_of_the_book(
     remembered: Remembered, place: Place, feed: Feed
 ) -> None:
     feed.say(*(requested(f"x{at}", "1") for at in range(5)), void("x1"))
-    remembered.write(place, feed.memory)
+    remembered.write({place: feed.memory})
     book = reader(remembered, place)
     book.refresh()
 
@@ -89,7 +89,7 @@ def test_a_book_written_afresh_is_read_afresh(
     again = Feed(place)
     again.say(license_granted(), requested(), settle("r1", "s1", "7"))
     again.memory.remembered_at = remembered.stands_at(place)
-    remembered.write(place, again.memory)
+    remembered.write({place: again.memory})
     book.refresh()
 
     assert used(book) == {"cn-1": "7"}
@@ -105,7 +105,7 @@ def test_a_book_that_does_not_add_up_is_refused(
     if not fresh:
         book.refresh()
     feed.say(settle("r1", "s1", "4"))
-    remembered.write(place, feed.memory)
+    remembered.write({place: feed.memory})
     meta = json.loads(client.hget(place.key, "meta"))
     space, index = f"{place.key}:{meta['space']}", f"{place.key}:index:{meta['space']}"
     name = b"cn-1\x00"

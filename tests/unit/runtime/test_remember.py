@@ -28,7 +28,7 @@ def feed(remembered: Remembered, place: Place, client: Any) -> Feed:
     del client
     found = Feed(place)
     found.say(*START)
-    remembered.write(place, found.memory)
+    remembered.write({place: found.memory})
     return found
 
 
@@ -55,7 +55,7 @@ def test_what_was_written_is_loaded(remembered: Remembered, place: Place, feed: 
 def test_changes_are_written_as_they_come(remembered: Remembered, place: Place, feed: Feed) -> None:
     for event in (settle("r1", "s1", "4"), void("r2"), requested("r3", "1"), void("r9")):
         feed.say(event)
-        remembered.write(place, feed.memory)
+        remembered.write({place: feed.memory})
         again = loaded(remembered, place)
         assert content(again) == content(feed.memory)
         assert again.sum == feed.memory.sum
@@ -65,7 +65,7 @@ def test_a_loaded_memory_goes_on(remembered: Remembered, place: Place, feed: Fee
     other = Feed(place, loaded(remembered, place))
     other.say(settle("r1", "s1", "4"))
     feed.say(settle("r1", "s1", "4"))
-    remembered.write(place, other.memory)
+    remembered.write({place: other.memory})
 
     assert content(loaded(remembered, place)) == content(feed.memory)
     assert other.memory.place == feed.memory.place
@@ -76,10 +76,10 @@ def test_who_writes_second_from_a_place_is_refused(
 ) -> None:
     other = Feed(place, loaded(remembered, place))
     feed.say(void("r1"))
-    remembered.write(place, feed.memory)
+    remembered.write({place: feed.memory})
     other.say(settle("r1", "s1", "4"))
     with pytest.raises(Conflict):
-        remembered.write(place, other.memory)
+        remembered.write({place: other.memory})
 
     assert content(loaded(remembered, place)) == content(feed.memory)
 
@@ -92,7 +92,7 @@ def test_a_whole_state_is_not_written_over_what_others_wrote_since(
     late.say(*START)
     late.memory.remembered_at = ""
     with pytest.raises(Conflict):
-        remembered.write(place, late.memory)
+        remembered.write({place: late.memory})
 
     assert content(loaded(remembered, place)) == content(feed.memory)
 
@@ -105,13 +105,13 @@ def test_a_whole_state_takes_the_place_of_the_old_one(
     again = Feed(place)
     again.say(*START)
     again.memory.remembered_at = remembered.stands_at(place)
-    remembered.write(place, again.memory)
+    remembered.write({place: again.memory})
 
     assert space(client, place) != old
     assert not client.exists(old)
     assert content(loaded(remembered, place)) == content(feed.memory)
     again.say(void("r1"))
-    remembered.write(place, again.memory)
+    remembered.write({place: again.memory})
     assert content(loaded(remembered, place)) == content(again.memory)
 
 
@@ -121,7 +121,7 @@ def test_a_whole_state_of_many_entities_is_written_in_chunks(
     monkeypatch.setattr("services.runtime.remember.CHUNK", 7)
     feed = Feed(place)
     feed.say(license_granted(), *(requested(f"r{at}", "1") for at in range(40)))
-    remembered.write(place, feed.memory)
+    remembered.write({place: feed.memory})
 
     assert client.hlen(space(client, place)) == 41
     assert content(loaded(remembered, place)) == content(feed.memory)
@@ -131,7 +131,7 @@ def test_a_forgotten_entity_is_gone(remembered: Remembered, place: Place, feed: 
     feed.memory.aggregates["cn-1"].pop("r2")
     feed.memory.dirty[b"cn-1\x00r2"] = None
     feed.say(void("r1"))
-    remembered.write(place, feed.memory)
+    remembered.write({place: feed.memory})
 
     again = loaded(remembered, place)
     assert set(again.aggregates["cn-1"]) == {"", "r1"}
@@ -179,7 +179,7 @@ def test_what_does_not_add_up_is_not_loaded_and_can_be_replaced(
     refolded = Feed(place)
     refolded.say(*START)
     refolded.memory.remembered_at = remembered.stands_at(place)
-    remembered.write(place, refolded.memory)
+    remembered.write({place: refolded.memory})
     assert content(loaded(remembered, place)) == content(feed.memory)
 
 
@@ -221,14 +221,14 @@ def test_a_write_that_failed_is_made_good_by_the_next(
     feed.say(void("r1"))
     monkeypatch.setattr(remembered, "_call", fails)
     with pytest.raises(Unavailable):
-        remembered.write(place, feed.memory)
+        remembered.write({place: feed.memory})
     monkeypatch.undo()
     feed.say(requested("r7", "1"))
     if reached:
         with pytest.raises(Conflict):
-            remembered.write(place, feed.memory)
+            remembered.write({place: feed.memory})
         return
-    remembered.write(place, feed.memory)
+    remembered.write({place: feed.memory})
 
     assert content(loaded(remembered, place)) == content(feed.memory)
 
