@@ -30,7 +30,7 @@ FORMAT_S = 60
 READY_S = 60
 STAMP = ".complete"
 JVM = ("-Xmx1g", "-XX:TieredStopAtLevel=1")
-"""A local broker lives for minutes: the second compiler would take a third of its time for itself."""
+"""A local broker lives for minutes; the second compiler would take a third of its time."""
 LOGGING = {
     "org.slf4j.simpleLogger.showDateTime": "true",
     "org.slf4j.simpleLogger.dateTimeFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSZ",

@@ -183,8 +183,10 @@ class Remembered:
         for place, memory, _ in changed:
             memory.whole = False
             if space := old.get(place):
-                gone = (f"{place.key}:{space}", f"{place.key}:index:{space}")
-                self._call(lambda gone=gone: self._redis.unlink(*gone))
+                self._unlink(f"{place.key}:{space}", f"{place.key}:index:{space}")
+
+    def _unlink(self, *keys: str) -> None:
+        self._call(lambda: self._redis.unlink(*keys))
 
     def _compare_and_set(self, changed: list[tuple[Place, Memory, Changes]]) -> None:
         """Set every partition in one round trip; each stands or falls alone."""

@@ -12,6 +12,7 @@ from itertools import count
 import pytest
 
 from infra.local.process import wait_until
+from infra.local.services import Service
 from tests.integration.test_dependencies import EVENT_BASIS, quiet
 from tests.support.gate import Gate, running_gate
 from tests.support.rest import assert_nothing_wrong
@@ -41,6 +42,10 @@ def gate(
         yield running
 
 
+def _dies(service: Service) -> bool:
+    return wait_until(lambda: not service.running, 45)
+
+
 @pytest.mark.parametrize("round_", ROUNDS, ids=["+".join(p for _, p in r) for r in ROUNDS])
 def test_a_crash_loses_nothing_and_repeats_nothing(
     round_: tuple[tuple[str, str], ...], gate: Gate
@@ -58,7 +63,7 @@ def test_a_crash_loses_nothing_and_repeats_nothing(
     gate.send(made)
 
     for (service, point), each in zip(round_, doomed, strict=True):
-        assert wait_until(lambda each=each: not each.running, 45), f"{point}: it did not die"
+        assert _dies(each), f"{point}: it did not die"
         gate.service(service).launch()
     gate.await_expected(made, within_s=60)
     assert_nothing_wrong(gate)
