@@ -1,6 +1,6 @@
 """Classify a whole order: every line under every regime, with what officers found."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
@@ -10,21 +10,39 @@ from schemas.base import canonical
 from schemas.checks import OrderClassified
 from schemas.classification import (
     ClassifiedLine,
+    ProductRef,
     Reason,
     RegimeVerdict,
     Status,
     Verdict,
 )
 from schemas.orders import Finding, Order, OrderLine, RecheckRequested
+from schemas.reference import product_key
 from schemas.regimes import ZONES
 from services.classification.classify import ENGINE, Classified, classify, verdict_for_code
 from services.classification.item import Item, Party
 from services.classification.policy import PackSet
+from services.classification.products import Product
 
 SEEN_MAX: Final = 20_000
 """Lines remembered; the oldest is forgotten first."""
 NONE: Final = "none"
 """What an officer writes where a regime lists no such item."""
+
+
+@dataclass(frozen=True, slots=True)
+class Products:
+    """What is on record about products, as last read: by record key, and how far it was read."""
+
+    known: Mapping[str, Product] = field(default_factory=dict)
+    offsets: Mapping[str, int] = field(default_factory=dict)
+
+    def of(self, exporter_id: str, sku: str | None) -> Product | None:
+        """Find the record of one exporter's product."""
+        return None if sku is None else self.known.get(product_key(exporter_id, sku))
+
+
+NO_PRODUCTS: Final = Products()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +56,15 @@ class Classifier:
     packs: PackSet
     _seen: dict[Any, Classified] = field(default_factory=dict, repr=False)
 
-    def line(self, item: Item, days: tuple[date | datetime, ...]) -> Classified:
+    def line(
+        self, item: Item, days: tuple[date | datetime, ...], product: Product | None = None
+    ) -> Classified:
         """Classify one line for its own day and others; the graver day counts."""
-        key = (_what_counts(item), _regime_days((item.as_of, *days)))
+        on_record = product.digest if product else None
+        key = (_what_counts(item), _regime_days((item.as_of, *days)), on_record)
         found = self._seen.get(key)
         if found is None:
-            found = classify(item, self.packs, _distinct_days(item, days))
+            found = classify(item, self.packs, _distinct_days(item, days), product)
             if len(self._seen) >= SEEN_MAX:
                 self._seen.pop(next(iter(self._seen)))
             self._seen[key] = found
@@ -100,6 +121,7 @@ def classify_order(
     own_day: datetime | None,
     digest: str,
     classifier: Classifier,
+    products: Products = NO_PRODUCTS,
 ) -> OrderClassified:
     """Classify an order for `as_of`, the record's own day (None: event basis) and its ship date."""
     packs = classifier.packs
@@ -109,10 +131,17 @@ def classify_order(
     if order.requested_ship_date is not None:
         days.append(order.requested_ship_date)
     parties = _parties(order)
-    lines = tuple(
-        _line(item_of(order, line, as_of, parties), line.line_id, findings, classifier, tuple(days))
-        for line in order.lines
-    )
+    lines: list[ClassifiedLine] = []
+    used: dict[str, ProductRef] = {}
+    for line in order.lines:
+        product = products.of(order.exporter.id, line.sku)
+        if product is not None:
+            used[product.sku] = ProductRef(
+                sku=product.sku, offset=product.offset, digest=product.digest
+            )
+        item = item_of(order, line, as_of, parties)
+        found = classifier.line(item, tuple(days), product)
+        lines.append(_line(found, item, line.line_id, findings, packs))
     return OrderClassified(
         order_source=order.order_source,
         order_id=order.order_id,
@@ -121,10 +150,12 @@ def classify_order(
         order=whole(order),
         order_digest=digest,
         as_of=as_of,
-        lines=lines,
+        lines=tuple(lines),
         findings=findings,
         packs=packs.refs,
         verified_until=packs.verified_until,
+        products=tuple(used.values()),
+        products_offsets=dict(products.offsets),
         engine=ENGINE,
     )
 
@@ -180,20 +211,19 @@ def _parties(order: Order) -> tuple[Party, ...] | None:
 
 
 def _line(
+    found: Classified,
     item: Item,
     line_id: str,
     findings: Sequence[Finding],
-    classifier: Classifier,
-    days: tuple[date | datetime, ...],
+    packs: PackSet,
 ) -> ClassifiedLine:
-    found = classifier.line(item, days)
     regimes, reasons = dict(found.regimes), list(found.reasons)
     for finding in findings:
         if finding.action != "classify" or finding.line_id not in (None, line_id):
             continue
         for regime, verdict in found.regimes.items():
             if finding.regime in (None, regime):
-                regimes[regime] = _with_finding(regime, verdict, finding, item, classifier.packs)
+                regimes[regime] = _with_finding(regime, verdict, finding, item, packs)
                 reasons.append(_reason(regime, finding))
     return ClassifiedLine(
         line_id=line_id, regimes=regimes, reasons=tuple(reasons), missing=found.missing
