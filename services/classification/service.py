@@ -5,21 +5,28 @@ from typing import Any, Final
 
 from schemas.envelope import Output, Recorded, output_id
 from schemas.orders import Order
-from schemas.topics import CLASSIFIED, ORDERS
+from schemas.topics import CLASSIFIED, ORDERS, PRODUCTS
 from services.classification.orders import Classifier, classify_order, content
 from services.runtime.app import Runtime
 from services.runtime.packs import load_packs
+from services.runtime.products import ProductReader
 from services.runtime.pump import Pump
 from services.runtime.stage import Sensor
 
 NAME: Final = "classification"
-TOPICS: Final = (ORDERS, CLASSIFIED)
+TOPICS: Final = (ORDERS, CLASSIFIED, PRODUCTS)
 
 
 def pumps(runtime: Runtime) -> list[Pump]:
-    """Build the stage: a sensor over `orders`."""
+    """Build the stage: a sensor over `orders`, which has read `products` before it polls."""
     classifier = Classifier(load_packs(runtime.settings.cn))
     event_basis = runtime.settings.time_basis == "event"
+    records = ProductReader(
+        runtime.settings.kafka_bootstrap,
+        runtime.client,
+        runtime.cluster.partitions[PRODUCTS.name],
+    )
+    records.refresh()
 
     def judge(record: Recorded[Any]) -> list[Output]:
         event = record.event
@@ -31,10 +38,13 @@ def pumps(runtime: Runtime) -> list[Pump]:
             own_day=None if event_basis else record.logged_at,
             digest=hashlib.sha256(content(event)).hexdigest(),
             classifier=classifier,
+            products=records.products,
         )
         event_id = output_id(record, "classified")
         return [Output(CLASSIFIED.name, record.key, event_id, classified)]
 
     partitions = runtime.cluster.partitions[ORDERS.name]
-    stage = Sensor(name=NAME, topic=ORDERS, partitions=partitions, judge=judge)
+    stage = Sensor(
+        name=NAME, topic=ORDERS, partitions=partitions, judge=judge, prepare=records.refresh
+    )
     return [runtime.pump(stage)]
