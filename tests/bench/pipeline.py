@@ -161,6 +161,7 @@ def average_size(bootstrap: str, topic: str) -> int:
 def measure_gate(gate: Gate, bootstrap: str, seed: int, count: int, seconds: int) -> dict[str, Any]:
     """Warm up, then throughput, then latency."""
     gate.import_licenses(todays(seed, 1).licenses)
+    gate.import_products(todays(seed, 1).products)
     say("warming up")
     drive(bootstrap, ORDERS.name, DECISIONS.name, as_records(todays(seed + 1, 500)), 0)
     say(f"the gate: {count} orders at once")
