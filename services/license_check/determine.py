@@ -47,6 +47,7 @@ _REASON_OF: Final = {
     Verdict.OVERLAP_EXCLUDED: HoldReason.OVERLAP_ROUTED,
     Verdict.DENY_PRESUMED: HoldReason.DENY_PRESUMED,
 }
+_CLEAR: Final = (Verdict.NOT_APPLICABLE, Verdict.NO_LICENSE_REQUIRED)
 _FOUR_EYES: Final = (HoldReason.CATCH_ALL, HoldReason.PARTY_HIT)
 _HOLDS: Final = frozenset(reason.value for reason in HoldReason)
 
@@ -161,8 +162,7 @@ def _assess(
     routed = verdict.decision is Verdict.OVERLAP_EXCLUDED and bool(candidates)
     if not routed:
         holds += _verdict_holds(regime, verdict, classified.reasons, stated=finding is not None)
-    if finding is None:
-        holds += _disputed(regime, classified.reasons)
+    holds += _disputed(regime, verdict, classified.reasons, finding)
     if verdict.decision is Verdict.LICENSE_REQUIRED and not candidates:
         holds.append(_no_candidate(regime, item, unfit))
     return AssessedRegime(
@@ -224,11 +224,17 @@ def _verdict_holds(
     return list(dict.fromkeys(holds))
 
 
-def _disputed(regime: str, reasons: Sequence[Reason]) -> list[HoldCause]:
+def _disputed(
+    regime: str, verdict: RegimeVerdict, reasons: Sequence[Reason], finding: Finding | None
+) -> list[HoldCause]:
     """Hold goods that the line calls one thing and its product record another.
 
-    A license for the one would not cover the other; an officer says which it is.
+    A license for the one would not cover the other; an officer says which it is. That it is on no
+    list does not end the dispute where a license is needed all the same.
     """
+    names_code = finding is not None and finding.code not in (None, "none")
+    if names_code or (finding is not None and verdict.decision in _CLEAR):
+        return []
     return [
         HoldCause(code=reason.code, text=reason.text)
         for reason in reasons

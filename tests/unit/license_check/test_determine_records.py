@@ -43,8 +43,21 @@ def test_goods_routed_to_another_regime_are_held_by_a_conflict_too() -> None:
     assert holds(assessed) == ["CLASSIFICATION_UNCERTAIN"]
 
 
-def test_an_officer_who_says_what_the_goods_are_ends_the_conflict() -> None:
-    needed = {"CN": verdict(Verdict.LICENSE_REQUIRED)}
-    assessed = judge(held(), regimes=needed, reasons=[CONFLICT], findings=(STATED,))
+@pytest.mark.parametrize(
+    ("code", "decision", "codes"),
+    [
+        ("1C905.b", Verdict.LICENSE_REQUIRED, []),
+        ("none", Verdict.LICENSE_REQUIRED, ["CLASSIFICATION_UNCERTAIN"]),
+        (None, Verdict.LICENSE_REQUIRED, ["CLASSIFICATION_UNCERTAIN"]),
+        ("none", Verdict.NO_LICENSE_REQUIRED, []),
+        (None, Verdict.NO_LICENSE_REQUIRED, []),
+    ],
+)
+def test_an_officer_who_says_what_the_goods_are_ends_the_conflict(
+    code: str | None, decision: Verdict, codes: list[str]
+) -> None:
+    stated = STATED.model_copy(update={"code": code})
+    regimes = {"CN": verdict(decision)}
+    assessed = judge(held(), regimes=regimes, reasons=[CONFLICT], findings=(stated,))
 
-    assert holds(assessed) == []
+    assert holds(assessed) == codes
