@@ -188,6 +188,9 @@ def test_a_record_takes_no_listing_away_that_an_overlap_rests_on() -> None:
     found = classify(line(TERFENOL), BOTH, (), current(BOTH, US=None, EU=None)).regimes
 
     assert (found["CN"].decision, found["US"].listed) == (O, True)
+    doubted = classify(line(HOLMIUM), BOTH, (), current(BOTH, **{"CN-GAZETTED": "9A999"}))
+    gazetted = doubted.regimes["CN-GAZETTED"]
+    assert (gazetted.decision, gazetted.listed, gazetted.control_code) == (R, True, "1C909.b")
 
 
 def test_the_country_chart_decides_on_a_recorded_code() -> None:
