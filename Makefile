@@ -15,7 +15,7 @@ DOCKER_ANSWERS := docker info >/dev/null 2>&1 && docker compose version >/dev/nu
 COMPOSE_CLIENT := github.com/docker/compose/v2/cmd@v2.29.7
 LIMITS = $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
-.PHONY: help setup demo test lint up down status bench chaos generate lock compose-check
+.PHONY: help setup demo test lint up down status bench bench-classification chaos generate lock compose-check
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ status: setup ## what of the local processes runs where
 
 bench: setup ## throughput and latency on real Kafka and Redis (SECONDS=, SEED=)
 	@$(BIN)/python -m tests.bench.pipeline $(LIMITS)
+
+bench-classification: setup ## what a line costs, beside the parse of its order
+	@$(BIN)/python -m tests.bench.classification $(ARGS)
 
 chaos: setup ## faults against the real stack, invariants checked (SECONDS=, SEED=)
 	@$(BIN)/python -m tests.chaos.run $(LIMITS)

@@ -1,7 +1,7 @@
 """What an item is under each regime, and the evidence for saying so."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
@@ -52,6 +52,10 @@ class LicenseType(StrEnum):
     DUAL_USE_IF_REACTIVATED = "dual_use_if_reactivated"
     EXPORT_LICENSE_CODE_4 = "export_license_code_4"
     UNKNOWN = "unknown"
+
+
+RECORD_CONFLICT: Final = "product#conflict"
+"""Rule of the reason that holds a line whose words and product record disagree."""
 
 
 class RegimeVerdict(Model):

@@ -1,8 +1,9 @@
 """Products, rates, prices, active packs and control records."""
 
 from datetime import date
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from schemas.base import Currency, Id, Instant, Model, Name, Positive
 
@@ -10,13 +11,33 @@ from schemas.base import Currency, Id, Instant, Model, Name, Positive
 class ProductClassified(Model):
     """What an officer confirmed a product to be, under each regime."""
 
-    exporter_id: Id
+    exporter_id: Annotated[str, StringConstraints(pattern=r"^[^/]{1,128}$")] = Field(
+        description="no slash: exporter and SKU share the record key"
+    )
     sku: Id
-    codes: dict[str, str | None]
+    codes: dict[str, str | None] = Field(
+        description="by regime; null: no list of the regime names it; absent: nothing was said"
+    )
     officer: Name
     citation: Name
     date: date
-    packs: dict[str, str]
+    packs: dict[str, str] = Field(
+        description="by regime, SHA-256 of the pack the officer read, as `policy list` shows it"
+    )
+    entries: dict[str, str] = Field(
+        default_factory=dict,
+        description="by regime, SHA-256 of what the pack held on the code (on null: of its list)",
+    )
+
+    @property
+    def key(self) -> str:
+        """The record key: one product of one exporter."""
+        return product_key(self.exporter_id, self.sku)
+
+
+def product_key(exporter_id: str, sku: str) -> str:
+    """Build the key that every record of one product stands under."""
+    return f"{exporter_id}/{sku}"
 
 
 class RateSet(Model):

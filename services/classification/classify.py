@@ -9,6 +9,7 @@ from services.classification.days import day_of
 from services.classification.facts import gather
 from services.classification.item import Item
 from services.classification.policy import PackSet
+from services.classification.products import Product, evaluate_product
 from services.classification.regime import Outcome, evaluate, excluded
 
 ENGINE = "classification/1"
@@ -24,8 +25,16 @@ class Classified:
     decision: Verdict
 
 
-def classify(item: Item, packs: PackSet, days: tuple[date | datetime, ...] = ()) -> Classified:
-    """Classify a line for its `as_of` and for further days; the graver day counts."""
+def classify(
+    item: Item,
+    packs: PackSet,
+    days: tuple[date | datetime, ...] = (),
+    product: Product | None = None,
+) -> Classified:
+    """Classify a line for its `as_of` and for further days; the graver day counts.
+
+    With `product`, what is on record about the goods is heard too.
+    """
     facts = gather(item, packs.lexicon)
     regimes: dict[str, RegimeVerdict] = {}
     reasons: list[Reason] = list(facts.notes)
@@ -37,7 +46,11 @@ def classify(item: Item, packs: PackSet, days: tuple[date | datetime, ...] = ())
         for key in packs.keys:
             compiled = packs.on(key, day_of(moment, packs.versions(key)[-1].pack.zone))
             day = day_of(moment, compiled.pack.zone)
-            outcomes[key] = evaluate(key, compiled, item, facts, day, packs)
+            outcomes[key] = (
+                evaluate(key, compiled, item, facts, day, packs)
+                if product is None
+                else evaluate_product(key, compiled, item, facts, day, packs, product)
+            )
         by_moment.append({k: excluded(k, o, outcomes, packs) for k, o in outcomes.items()})
     for key in packs.keys:
         worst = max(

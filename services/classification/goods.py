@@ -193,7 +193,7 @@ def _claims(
                     )
                 )
             continue
-        entry = _entry(compiled, code)
+        entry = entry_of(compiled, code)
         if own and entry is not None:
             mine.append(stand(entry, day, (match,)))
         elif own and code[:5] in compiled.listed:
@@ -203,7 +203,8 @@ def _claims(
     return mine, listed, elsewhere
 
 
-def _entry(compiled: Compiled, code: str) -> Entry | None:
+def entry_of(compiled: Compiled, code: str) -> Entry | None:
+    """Find the entry a code names: its own, or that of the nearest paragraph above it."""
     upper = code.upper()
     while upper:
         if upper in compiled.by_code:

@@ -1,8 +1,9 @@
 """Classify a whole order: every line under every regime, with what officers found."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -10,79 +11,132 @@ from schemas.base import canonical
 from schemas.checks import OrderClassified
 from schemas.classification import (
     ClassifiedLine,
+    PackRef,
+    ProductRef,
     Reason,
     RegimeVerdict,
     Status,
     Verdict,
 )
-from schemas.orders import Finding, Order, OrderLine, RecheckRequested
+from schemas.orders import Finding, Order, OrderLine, OrderParty, RecheckRequested
+from schemas.reference import product_key
 from schemas.regimes import ZONES
 from services.classification.classify import ENGINE, Classified, classify, verdict_for_code
 from services.classification.item import Item, Party
 from services.classification.policy import PackSet
+from services.classification.products import Product
 
+Moments = tuple[date | datetime, ...]
 SEEN_MAX: Final = 20_000
 """Lines remembered; the oldest is forgotten first."""
+_ZONES: Final = tuple(dict.fromkeys(ZONES.values()))
 NONE: Final = "none"
 """What an officer writes where a regime lists no such item."""
+
+
+@dataclass(frozen=True, slots=True)
+class Products:
+    """What is on record about products, as last read: by record key, and how far it was read."""
+
+    known: Mapping[str, Product] = field(default_factory=dict)
+    offsets: Mapping[str, int] = field(default_factory=dict)
+
+    def of(self, exporter_id: str, sku: str | None) -> Product | None:
+        """Find the record of one exporter's product."""
+        return None if sku is None else self.known.get(product_key(exporter_id, sku))
+
+
+NO_PRODUCTS: Final = Products()
 
 
 @dataclass(frozen=True, slots=True)
 class Classifier:
     """Classifies lines under a set of packs, and knows again what it has just seen.
 
-    Classification is a pure function of the line and the days, so what is remembered changes no
-    byte; most lines of an order stream are products that came before.
+    Classification is a pure function of the line, what is on record of its product, the rest of
+    the order and the days, so what is remembered changes no byte; most lines of an order stream
+    are products that came before.
     """
 
     packs: PackSet
+    refs: tuple[PackRef, ...] = field(init=False, repr=False)
+    verified_until: date | None = field(init=False, repr=False)
+    _contexts: dict[Any, int] = field(default_factory=dict, repr=False)
     _seen: dict[Any, Classified] = field(default_factory=dict, repr=False)
 
-    def line(self, item: Item, days: tuple[date | datetime, ...]) -> Classified:
-        """Classify one line for its own day and others; the graver day counts."""
-        key = (_what_counts(item), _regime_days((item.as_of, *days)))
+    def __post_init__(self) -> None:
+        """Say once what every answer says of the packs."""
+        object.__setattr__(self, "refs", self.packs.refs)
+        object.__setattr__(self, "verified_until", self.packs.verified_until)
+
+    def context(self, order: Order, moments: Moments) -> int:
+        """Number what the lines of an order have in common: equal contexts, equal numbers."""
+        common = (
+            order.exporter.country,
+            order.destination,
+            order.ship_from,
+            tuple([_who(party) for party in order.parties]),
+            order.mode,
+            order.purpose,
+            order.incoterm,
+            _regime_days(moments),
+        )
+        number = self._contexts.get(common)
+        if number is None:
+            if len(self._contexts) >= SEEN_MAX:
+                self._contexts.clear()
+                self._seen.clear()
+            number = self._contexts[common] = len(self._contexts)
+        return number
+
+    def line(
+        self,
+        context: int,
+        line: OrderLine,
+        product: Product | None,
+        made: Callable[[], Item],
+        days: Moments,
+    ) -> Classified:
+        """Classify one line, for its own day and others: the graver day counts.
+
+        `made` makes the item, where the line is a new one.
+        """
+        key = (
+            context,
+            line.description,
+            line.sku,
+            product.digest if product else None,
+            line.hs_code,
+            line.unit,
+            line.origin,
+            line.end_use,
+            line.cas,
+            line.language,
+            line.declared,
+            line.composition,
+        )
         found = self._seen.get(key)
         if found is None:
-            found = classify(item, self.packs, _distinct_days(item, days))
+            item = made()
+            found = classify(item, self.packs, _distinct_days(item, days), product)
             if len(self._seen) >= SEEN_MAX:
                 self._seen.pop(next(iter(self._seen)))
             self._seen[key] = found
         return found
 
 
-def _what_counts(item: Item) -> tuple[Any, ...]:
-    """Everything classification reads of a line, but the time."""
-    return (
-        item.description,
-        item.hs_code,
-        item.unit,
-        item.exporter_country,
-        item.destination,
-        item.origin,
-        item.ship_from,
-        item.end_use,
-        item.cas,
-        item.language,
-        item.parties,
-        tuple(sorted(item.declared.items())),
-        item.composition,
-        item.mode,
-        item.purpose,
-        item.incoterm,
-        item.sku,
+def _regime_days(moments: Moments) -> tuple[tuple[date, ...], ...]:
+    """The day of each moment in each regime's zone, in order: of equally grave days the first."""
+    return tuple(
+        dict.fromkeys(tuple([_day(moment, zone) for zone in _ZONES]) for moment in moments)
     )
-
-
-def _regime_days(moments: tuple[date | datetime, ...]) -> frozenset[tuple[date, ...]]:
-    """The day of each moment in each regime's zone."""
-    return frozenset(tuple(_day(moment, zone) for zone in ZONES.values()) for moment in moments)
 
 
 def _day(moment: date | datetime, zone: ZoneInfo) -> date:
     return moment.astimezone(zone).date() if isinstance(moment, datetime) else moment
 
 
-def _distinct_days(item: Item, days: tuple[date | datetime, ...]) -> tuple[date | datetime, ...]:
+def _distinct_days(item: Item, days: Moments) -> Moments:
     """Leave out moments that fall on the same days in every zone: they answer alike."""
     seen, kept = {_regime_days((item.as_of,))}, []
     for moment in days:
@@ -100,19 +154,26 @@ def classify_order(
     own_day: datetime | None,
     digest: str,
     classifier: Classifier,
+    products: Products = NO_PRODUCTS,
 ) -> OrderClassified:
     """Classify an order for `as_of`, the record's own day (None: event basis) and its ship date."""
-    packs = classifier.packs
     recheck = order if isinstance(order, RecheckRequested) else None
     findings = recheck.findings if recheck else ()
     days: list[date | datetime] = [own_day] if own_day is not None else []
     if order.requested_ship_date is not None:
         days.append(order.requested_ship_date)
-    parties = _parties(order)
-    lines = tuple(
-        _line(item_of(order, line, as_of, parties), line.line_id, findings, classifier, tuple(days))
-        for line in order.lines
-    )
+    context = classifier.context(order, (as_of, *days))
+    lines: list[ClassifiedLine] = []
+    used: dict[str, ProductRef] = {}
+    for line in order.lines:
+        product = products.of(order.exporter.id, line.sku)
+        if product is not None:
+            used[product.sku] = ProductRef(
+                sku=product.sku, offset=product.offset, digest=product.digest
+            )
+        made = partial(item_of, order, line, as_of)
+        found = classifier.line(context, line, product, made, tuple(days))
+        lines.append(_line(found, made, line.line_id, findings, classifier.packs))
     return OrderClassified(
         order_source=order.order_source,
         order_id=order.order_id,
@@ -121,10 +182,12 @@ def classify_order(
         order=whole(order),
         order_digest=digest,
         as_of=as_of,
-        lines=lines,
+        lines=tuple(lines),
         findings=findings,
-        packs=packs.refs,
-        verified_until=packs.verified_until,
+        packs=classifier.refs,
+        verified_until=classifier.verified_until,
+        products=tuple(used.values()),
+        products_offsets=dict(products.offsets),
         engine=ENGINE,
     )
 
@@ -134,9 +197,7 @@ def whole(order: Order) -> Order:
     return Order.model_construct(**{name: getattr(order, name) for name in Order.model_fields})
 
 
-def item_of(
-    order: Order, line: OrderLine, as_of: datetime, parties: tuple[Party, ...] | None
-) -> Item:
+def item_of(order: Order, line: OrderLine, as_of: datetime) -> Item:
     """One line, with what matters of its order."""
     return Item(
         description=line.description,
@@ -154,7 +215,7 @@ def item_of(
         cas=line.cas,
         value=line.value,
         currency=line.currency,
-        parties=parties,
+        parties=_parties(order),
         declared=line.declared.model_dump() if line.declared else {},
         composition=tuple((c.element, c.mass_percent) for c in line.composition or ()),
         mode=order.mode,
@@ -164,36 +225,34 @@ def item_of(
 
 
 def _parties(order: Order) -> tuple[Party, ...] | None:
-    if not order.parties:
-        return None
-    return tuple(
-        Party(
-            role=party.role,
-            name=party.name,
-            country=party.country,
-            owner_country=party.owner_country,
-            id=party.id,
-            screened=party.screened.result if party.screened else None,
-        )
-        for party in order.parties
-    )
+    return tuple(Party(*_who(party)) for party in order.parties) or None
+
+
+def _who(party: OrderParty) -> tuple[str, str, str | None, str | None, str | None, str | None]:
+    """What counts of a party, in the order of `Party`: not when it was screened."""
+    screened = party.screened.result if party.screened else None
+    return party.role, party.name, party.country, party.owner_country, party.id, screened
 
 
 def _line(
-    item: Item,
+    found: Classified,
+    made: Callable[[], Item],
     line_id: str,
     findings: Sequence[Finding],
-    classifier: Classifier,
-    days: tuple[date | datetime, ...],
+    packs: PackSet,
 ) -> ClassifiedLine:
-    found = classifier.line(item, days)
+    if not findings:
+        # Nothing here comes from outside: to validate it again would cost more than to find it.
+        return ClassifiedLine.model_construct(
+            line_id=line_id, regimes=found.regimes, reasons=found.reasons, missing=found.missing
+        )
     regimes, reasons = dict(found.regimes), list(found.reasons)
     for finding in findings:
         if finding.action != "classify" or finding.line_id not in (None, line_id):
             continue
         for regime, verdict in found.regimes.items():
             if finding.regime in (None, regime):
-                regimes[regime] = _with_finding(regime, verdict, finding, item, classifier.packs)
+                regimes[regime] = _with_finding(regime, verdict, finding, made(), packs)
                 reasons.append(_reason(regime, finding))
     return ClassifiedLine(
         line_id=line_id, regimes=regimes, reasons=tuple(reasons), missing=found.missing

@@ -255,7 +255,7 @@ def _check_timeline(entry: Entry, source: str, line: int) -> None:
             raise PolicyError(source, line, f"a period of {entry.rule} is empty")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Compiled:
     """A pack ready for use: its digest (with the lexicon's) and its entries by a needed fact."""
 

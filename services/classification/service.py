@@ -1,22 +1,26 @@
 """Wires classification to its topic: orders in, classified orders out."""
 
 import hashlib
+from collections.abc import Callable
 from typing import Any, Final
 
 from schemas.envelope import Output, Recorded, output_id
 from schemas.orders import Order
-from schemas.topics import CLASSIFIED, ORDERS
+from schemas.topics import CLASSIFIED, ORDERS, PRODUCTS
 from services.classification.orders import Classifier, classify_order, content
 from services.runtime.app import Runtime
 from services.runtime.packs import load_packs
+from services.runtime.products import ProductReader
 from services.runtime.pump import Pump
 from services.runtime.stage import Judge, Sensor
 
 NAME: Final = "classification"
-TOPICS: Final = (ORDERS, CLASSIFIED)
+TOPICS: Final = (ORDERS, CLASSIFIED, PRODUCTS)
 
 
-def judge_of(classifier: Classifier, *, event_basis: bool) -> Judge:
+def judge_of(
+    classifier: Classifier, products: Callable[[], Products], *, event_basis: bool
+) -> Judge:
     """Say what one record of `orders` leads to; what is no order passes on unchanged."""
 
     def judge(record: Recorded[Any]) -> list[Output]:
@@ -29,6 +33,7 @@ def judge_of(classifier: Classifier, *, event_basis: bool) -> Judge:
             own_day=None if event_basis else record.logged_at,
             digest=hashlib.sha256(content(event)).hexdigest(),
             classifier=classifier,
+            products=products(),
         )
         event_id = output_id(record, "classified")
         return [Output(CLASSIFIED.name, record.key, event_id, classified)]
@@ -37,10 +42,20 @@ def judge_of(classifier: Classifier, *, event_basis: bool) -> Judge:
 
 
 def pumps(runtime: Runtime) -> list[Pump]:
-    """Build the stage: a sensor over `orders`."""
+    """Build the stage: a sensor over `orders`, which has read `products` before it polls."""
+    records = ProductReader(
+        runtime.settings.kafka_bootstrap,
+        runtime.client,
+        runtime.cluster.partitions[PRODUCTS.name],
+    )
+    records.refresh()
     judge = judge_of(
         Classifier(load_packs(runtime.settings.cn)),
+        lambda: records.products,
         event_basis=runtime.settings.time_basis == "event",
     )
     partitions = runtime.cluster.partitions[ORDERS.name]
-    return [runtime.pump(Sensor(name=NAME, topic=ORDERS, partitions=partitions, judge=judge))]
+    stage = Sensor(
+        name=NAME, topic=ORDERS, partitions=partitions, judge=judge, prepare=records.refresh
+    )
+    return [runtime.pump(stage)]

@@ -30,7 +30,9 @@ def demo(
         with running_services(settings, say) as ended:
             run = DemoRun(settings, made, ended)
             run.import_licenses()
-            say(f"imported {len(made.licenses)} licenses; sending {len(made.events)} events")
+            run.import_products()
+            say(f"imported {len(made.licenses)} licenses and {len(made.products)} product records; "
+                f"sending {len(made.events)} events")  # fmt: skip
             _stream(run)
             if not run.problems:
                 say(run.officer_frees_one())

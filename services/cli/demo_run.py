@@ -20,9 +20,12 @@ from schemas.decisions import Decided
 from schemas.envelope import derived_id
 from schemas.licenses import LicenseGranted
 from schemas.orders import OrderShipped, ShippedLine
-from schemas.topics import CHECKS, DECISIONS, LICENSES, ORDERS, dead_letters
+from schemas.reference import ProductClassified
+from schemas.topics import CHECKS, DECISIONS, LICENSES, ORDERS, PRODUCTS, dead_letters
+from services.cli import products
 from services.cli.license_files import LISTS
 from services.cli.order_files import TYPES
+from services.cli.product_files import Row, with_digests
 from services.generator.scenario import SOURCE, GeneratedEvent, Scenario
 from services.runtime.client import Client, events, record
 from services.runtime.codec import Send
@@ -131,7 +134,7 @@ class DemoRun:
     def __init__(self, settings: Settings, made: Scenario, ended: Callable[[], str]) -> None:
         """Connect; nothing is sent yet. `ended` names services that are no more."""
         self._ended = ended
-        topics = (ORDERS, CHECKS, LICENSES, DECISIONS, dead_letters(ORDERS))
+        topics = (ORDERS, CHECKS, LICENSES, PRODUCTS, DECISIONS, dead_letters(ORDERS))
         self._client = Client(settings, topics)
         self._made = made
         self._place = self._client.end_of(DECISIONS)
@@ -152,6 +155,16 @@ class DemoRun:
             sends.append(record(LICENSES, terms.license_id, terms, event_id=event_id, time=moment))
         self._client.write(sends)
         self._client.await_folded(LICENSES, "ledger", self._client.end_of(LICENSES))
+
+    def import_products(self) -> None:
+        """Write what officers have on record about the products."""
+        packs = products.packs_in_use()
+        rows = [Row(0, ProductClassified.model_validate({**p, "packs": {}}))
+                for p in self._made.products]  # fmt: skip
+        filled = [with_digests(row, packs) for row in rows]
+        good = [each for each in filled if isinstance(each, ProductClassified)]
+        assert len(good) == len(filled), "the catalogue names codes that no list holds"
+        products.write(self._client, good)
 
     def stream(self, draw: Callable[[], None]) -> None:
         """Send every event, never far ahead of the decisions; ship what is released."""

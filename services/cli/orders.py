@@ -67,6 +67,7 @@ def generate(
     count: Annotated[int, typer.Option(min=1, help="orders")] = 1_000,
     out: Annotated[Path | None, typer.Option(help="file of events; absent: stdout")] = None,
     licenses: Annotated[Path | None, typer.Option(help="file of the licenses they need")] = None,
+    products: Annotated[Path | None, typer.Option(help="file of product records")] = None,
     start: Annotated[datetime, typer.Option("--from", formats=DAY, help="first day")] = FIRST_DAY,
     end: Annotated[datetime, typer.Option("--to", formats=DAY, help="last day")] = LAST_DAY,
     as_json: Json = False,
@@ -87,6 +88,8 @@ def generate(
         out.write_bytes(text)
     if licenses is not None:
         licenses.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in made.licenses))
+    if products is not None:
+        products.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in made.products))
     if as_json and out is not None:
         emit({"events": len(made.events), "orders": count, "licenses": len(made.licenses)})
     else:

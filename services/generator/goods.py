@@ -11,7 +11,11 @@ Kind = Literal["free", "licensed", "vague", "overlap"]
 
 @dataclass(frozen=True, slots=True)
 class Good:
-    """One article. `category` is that of the reported rule; `price` is in CNY a unit."""
+    """One article. `category` is that of the reported rule; `price` is in CNY a unit.
+
+    `codes` are what its product record says beyond "no list": nothing of China where that rule
+    names the goods without a code.
+    """
 
     kind: Kind
     description: str
@@ -19,16 +23,20 @@ class Good:
     unit: str
     price: int
     category: int | None = None
+    codes: tuple[tuple[str, str], ...] = ()
 
 
 LICENSED: Final = (
     Good("licensed", "Neodymium oxide 99.9 %, powder", "2846901300", "kg", 480, 1),
-    Good("licensed", "Dysprosium oxide 99.99 %, powder", "2846901500", "kg", 1_900, 1),
-    Good("licensed", "氧化铽 99.99% 粉末", "2846901600", "kg", 6_200, 1),
-    Good("licensed", "Terbium metal 99.9 %", "2805301300", "kg", 8_900, 1),
+    Good("licensed", "Dysprosium oxide 99.99 %, powder", "2846901500", "kg", 1_900, 1,
+         (("CN", "1C905.b"),)),
+    Good("licensed", "氧化铽 99.99% 粉末", "2846901600", "kg", 6_200, 1, (("CN", "1C904.b"),)),
+    Good("licensed", "Terbium metal 99.9 %", "2805301300", "kg", 8_900, 1,
+         (("CN", "1C904.a.1"),)),
     Good("licensed", "Bastnaesite concentrate, 65 % REO", "2530902000", "t", 21_000, 1),
     Good("licensed", "镨钕氧化物 99%", "2846901900", "kg", 460, 1),
-    Good("licensed", "Europium oxide 99.99 %, phosphor grade powder", "2846901400", "kg", 230, 1),
+    Good("licensed", "Europium oxide 99.99 %, phosphor grade powder", "2846901400", "kg", 230, 1,
+         (("CN", "1C912.b"),)),
     Good("licensed", "Neodymium metal powder 99.5 %", "2805301100", "kg", 620, 1),
     Good("licensed", "Monazite concentrate, 60 % REO", "2612200000", "t", 36_000, 1),
     Good("licensed", "Sintered NdFeB magnet blocks N42SH, Dy 2.1 %", "8505111000", "kg", 410, 2),
@@ -40,12 +48,13 @@ LICENSED: Final = (
         "licensed", "Praseodymium-neodymium metal alloy, PrNd 25/75, ingots", "2805302900",
         "kg", 560, 2,
     ),
-    Good("licensed", "离心萃取机 稀土分离用", "84798999", "台", 380_000, 3),
+    Good("licensed", "离心萃取机 稀土分离用", "84798999", "台", 380_000, 3, (("CN", "2B902"),)),
     Good(
         "licensed", "Rare earth solvent extraction mixer-settler line, 60 stages", "8479820000",
-        "台", 2_900_000, 3,
+        "台", 2_900_000, 3, (("CN", "2B902"),),
     ),
-    Good("licensed", "稀土萃取分离过程自动化控制软件", None, "seats", 58_000, 4),
+    Good("licensed", "稀土萃取分离过程自动化控制软件", None, "seats", 58_000, 4,
+         (("CN", "1D902"),)),
     Good("licensed", "AI visual quality-control model for NdFeB sintering line", None, "seats",
          24_000, 4),
 )  # fmt: skip
@@ -91,13 +100,19 @@ VAGUE: Final = (
 OVERLAP: Final = (
     Good(
         "overlap", "Terfenol-D magnetostrictive rod (Tb0.3Dy0.7Fe1.92), 10 x 50 mm",
-        "3824999922", "kg", 26_000, 2,
+        "3824999922", "kg", 26_000, 2, (("US", "1C003.b.1"), ("EU", "1C003.b.1")),
     ),
     Good(
         "overlap", "PTFE-lined leaching reactor, 5 m3, for rare-earth hydrometallurgy",
-        "8479820010", "units", 640_000, 3,
+        "8479820010", "units", 640_000, 3, (("US", "2B350.a"), ("EU", "2B350.a")),
     ),
 )  # fmt: skip
+CATALOGUE: Final = {
+    f"{good.kind[0].upper()}-{number:03d}": good
+    for goods in (FREE, LICENSED, OVERLAP)
+    for number, good in enumerate(goods, start=1)
+}
+"""By SKU, what officers have on record. Vague goods are on none: nobody knows what they are."""
 COVERED: Final = ("DE", "JP", "US", "KR", "FR", "IT", "GB", "TH")
 """Destinations that the generated licenses name."""
 UNCOVERED: Final = ("VN", "BR", "MX", "MY")

@@ -1,6 +1,7 @@
 """A seeded scenario: order events, the license book they meet, and what must come of each order.
 
-`random.Random(seed)` is the only source of choice, so equal arguments make equal scenarios.
+`random.Random(seed)` is the only source of choice, so equal arguments make equal scenarios. Which
+lines name a known product is drawn apart, so that everything else is as it would be without.
 """
 
 import json
@@ -10,6 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 from services.generator.goods import (
+    CATALOGUE,
     COVERED,
     CUSTOMERS,
     FREE,
@@ -28,6 +30,9 @@ _WEIGHTS: Final = (47, 32, 8, 10, 3)
 _LINES: Final = ((1, 60), (2, 25), (3, 10), (4, 5))
 """How many lines, per hundred orders: 1.6 on average."""
 _AMENDED, _CANCELLED, _CANCELLED_FIRST, _SHIPPED = 0.05, 0.04, 0.01, 0.10
+_KNOWN: Final = 0.85
+"""Of the lines that say what the goods are: with the vague ones, 80 % of all are known products."""
+_SKUS: Final = {good: sku for sku, good in CATALOGUE.items()}
 _UNITS: Final = {1: "kg", 2: "kg", 3: "pc", 4: "seat"}
 
 
@@ -66,6 +71,8 @@ class Scenario:
 
     events: list[GeneratedEvent] = field(default_factory=list)
     licenses: list[dict[str, str]] = field(default_factory=list)
+    products: list[dict[str, Any]] = field(default_factory=list)
+    """Product records, as `products import` takes them; the outcome is the same without."""
     expected: dict[str, Expectation] = field(default_factory=dict)
     ship_when_released: set[str] = field(default_factory=set)
     unattributed: int = 0
@@ -81,9 +88,10 @@ def scenario(
 ) -> Scenario:
     """Make `count` well-formed orders dated `start` to `end`, and `malformed` records."""
     choice = random.Random(seed)  # noqa: S311 - a seeded stream, not a secret
-    made = Scenario(licenses=_licenses(start, end))
+    known = random.Random(seed)  # noqa: S311
+    made = Scenario(licenses=_licenses(start, end), products=_products(start))
     for number in range(1, count + 1):
-        _order(made, choice, f"O-{seed}-{number:06d}", _moment(choice, start, end))
+        _order(made, choice, known, f"O-{seed}-{number:06d}", _moment(choice, start, end))
     for number in range(1, malformed + 1):
         _malformed(made, choice, f"BAD-{seed}-{number:04d}", _moment(choice, start, end))
     made.events.sort(key=lambda event: (event.time, event.id))
@@ -112,14 +120,32 @@ def _licenses(start: date, end: date) -> list[dict[str, str]]:
     ]
 
 
+def _products(start: date) -> list[dict[str, Any]]:
+    """What an officer confirmed of every good that says what it is."""
+    return [
+        {
+            "exporter_id": EXPORTER,
+            "sku": sku,
+            "codes": {**({"CN": None} if good.kind == "free" else {}), "US": None, "EU": None}
+            | dict(good.codes),
+            "officer": "catalogue officer",
+            "citation": f"data sheet of {sku}",
+            "date": (start - timedelta(days=30)).isoformat(),
+        }
+        for sku, good in CATALOGUE.items()
+    ]
+
+
 def _moment(choice: random.Random, start: date, end: date) -> datetime:
     seconds = choice.randrange((end - start).days * 86_400 + 43_200)
     return datetime.combine(start, time(6), UTC) + timedelta(seconds=seconds)
 
 
-def _order(made: Scenario, choice: random.Random, order_id: str, at: datetime) -> None:
+def _order(
+    made: Scenario, choice: random.Random, known: random.Random, order_id: str, at: datetime
+) -> None:
     kind = choice.choices(_KINDS, _WEIGHTS)[0]
-    data = _data(choice, order_id, kind)
+    data = _data(choice, known, order_id, kind)
     expectation = _expectation(kind)
     fate = choice.random()
     key = f"{SOURCE}/{order_id}"
@@ -158,7 +184,7 @@ def _expectation(kind: str) -> Expectation:
     return Expectation("HELD", frozenset(reasons)) if reasons else Expectation("RELEASED")
 
 
-def _data(choice: random.Random, order_id: str, kind: str) -> dict[str, Any]:
+def _data(choice: random.Random, known: random.Random, order_id: str, kind: str) -> dict[str, Any]:
     destination = choice.choice(UNCOVERED if kind == "uncovered" else COVERED)
     customer = choice.choice(CUSTOMERS[destination])
     lines = choice.choices([n for n, _ in _LINES], [w for _, w in _LINES])[0]
@@ -177,11 +203,18 @@ def _data(choice: random.Random, order_id: str, kind: str) -> dict[str, Any]:
             {"role": role, "name": customer, "country": destination}
             for role in ("buyer", "consignee", "end_user")
         ],
-        "lines": [_line(choice, str(at), good) for at, good in enumerate(goods, start=1)],
+        "lines": [
+            _line(choice, str(at), good, _sku(known, good))
+            for at, good in enumerate(goods, start=1)
+        ],
     }
 
 
-def _line(choice: random.Random, line_id: str, good: Good) -> dict[str, Any]:
+def _sku(known: random.Random, good: Good) -> str | None:
+    return _SKUS.get(good) if known.random() < _KNOWN else None
+
+
+def _line(choice: random.Random, line_id: str, good: Good, sku: str | None) -> dict[str, Any]:
     quantity = choice.choice((1, 2, 5, 10, 25, 50, 100))
     line: dict[str, Any] = {
         "line_id": line_id,
@@ -192,6 +225,8 @@ def _line(choice: random.Random, line_id: str, good: Good) -> dict[str, Any]:
         "currency": choice.choice(("CNY", "USD", "EUR")),
         "origin": "CN",
     }
+    if sku is not None:
+        line["sku"] = sku
     return line if good.hs_code is None else {**line, "hs_code": good.hs_code}
 
 

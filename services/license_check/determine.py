@@ -21,7 +21,14 @@ from schemas.checks import (
     RequestedParty,
     Unfit,
 )
-from schemas.classification import ClassifiedLine, Reason, RegimeVerdict, Status, Verdict
+from schemas.classification import (
+    RECORD_CONFLICT,
+    ClassifiedLine,
+    Reason,
+    RegimeVerdict,
+    Status,
+    Verdict,
+)
 from schemas.decisions import HoldReason
 from schemas.licenses import ANY, LicenseTerms
 from schemas.orders import Finding, Order, OrderLine
@@ -40,6 +47,7 @@ _REASON_OF: Final = {
     Verdict.OVERLAP_EXCLUDED: HoldReason.OVERLAP_ROUTED,
     Verdict.DENY_PRESUMED: HoldReason.DENY_PRESUMED,
 }
+_CLEAR: Final = (Verdict.NOT_APPLICABLE, Verdict.NO_LICENSE_REQUIRED)
 _FOUR_EYES: Final = (HoldReason.CATCH_ALL, HoldReason.PARTY_HIT)
 _HOLDS: Final = frozenset(reason.value for reason in HoldReason)
 
@@ -154,13 +162,14 @@ def _assess(
     routed = verdict.decision is Verdict.OVERLAP_EXCLUDED and bool(candidates)
     if not routed:
         holds += _verdict_holds(regime, verdict, classified.reasons, stated=finding is not None)
+    holds += _disputed(regime, verdict, classified.reasons, finding)
     if verdict.decision is Verdict.LICENSE_REQUIRED and not candidates:
         holds.append(_no_candidate(regime, item, unfit))
     return AssessedRegime(
         verdict=verdict,
         candidates=candidates[:CANDIDATES_MAX],
         unfit=unfit[:UNFIT_MAX],
-        holds=tuple(holds),
+        holds=tuple(dict.fromkeys(holds)),
         item=item,
         finding=finding,
     )
@@ -213,6 +222,24 @@ def _verdict_holds(
         text = words[0] if words else f"{regime}: {verdict.decision}"
         holds += [HoldCause(code=fallback, text=text), *graver]
     return list(dict.fromkeys(holds))
+
+
+def _disputed(
+    regime: str, verdict: RegimeVerdict, reasons: Sequence[Reason], finding: Finding | None
+) -> list[HoldCause]:
+    """Hold goods that the line calls one thing and its product record another.
+
+    A license for the one would not cover the other; an officer says which it is. That it is on no
+    list does not end the dispute where a license is needed all the same.
+    """
+    names_code = finding is not None and finding.code not in (None, "none")
+    if names_code or (finding is not None and verdict.decision in _CLEAR):
+        return []
+    return [
+        HoldCause(code=reason.code, text=reason.text)
+        for reason in reasons
+        if (reason.regime, reason.rule) == (regime, RECORD_CONFLICT)
+    ]
 
 
 def _no_candidate(regime: str, item: RequestedItem | None, unfit: tuple[Unfit, ...]) -> HoldCause:

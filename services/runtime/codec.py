@@ -12,6 +12,7 @@ from schemas.checks import Unreadable
 from schemas.envelope import Output, Recorded, derived_id, headers, read_headers
 from schemas.events import BY_MODEL, NotAnEvent, decode, encode
 from schemas.orders import OfOrder, Order
+from schemas.reference import ProductClassified
 from schemas.topics import LICENSES, PRODUCTS, REFERENCE
 from services.runtime.errors import Fatal
 from services.runtime.murmur import partition_of
@@ -131,6 +132,8 @@ def _key_of(event: Model, key: str) -> str:
     if isinstance(event, Order | OfOrder):
         if hasattr(event, "reservation_id") and not _answers(event):
             return str(event.license_id)  # type: ignore[union-attr]
+        return event.key
+    if isinstance(event, ProductClassified):
         return event.key
     license_id = getattr(event, "license_id", None)
     return str(license_id) if license_id is not None else key

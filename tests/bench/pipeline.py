@@ -186,6 +186,7 @@ def measure(load: Load, name: str, seconds: int) -> dict[str, Any]:
 def gate_load(gate: Gate, bootstrap: str, seed: int) -> Load:
     """Send orders through the gate."""
     gate.import_licenses(todays(seed, 1).licenses)
+    gate.import_products(todays(seed, 1).products)
 
     def load(*, seed_shift: int, count: int, rate: int) -> dict[str, Any]:
         records = as_records(todays(seed + seed_shift, count))

@@ -15,8 +15,10 @@ from services.classification.answer import answer
 from services.classification.check_input import Line
 from services.classification.classify import Classified, classify
 from services.classification.item import Item, Party
+from services.classification.products import Product
 from services.runtime.packs import load_packs
 from tests.unit.classification.corpus import DESCRIPTIONS
+from tests.unit.classification.records import current, stale, unreadable
 
 PACKS = load_packs("both")
 TEXTS = [row["description"] for row in DESCRIPTIONS]
@@ -158,3 +160,39 @@ def test_the_same_input_gives_the_same_bytes(text: str) -> None:
         return orjson.dumps(answer(Line("a", None, "2026-07-01", item), classify(item, PACKS)))
 
     assert whole() == whole()
+
+
+CODES = st.sampled_from([None, "1C905.b", "1C909.b", "1C902", "2B902.a", "1C003.b.1", "9A999", "?"])
+RECORDS = st.dictionaries(st.sampled_from(["CN", "CN-GAZETTED", "US", "EU"]), CODES, min_size=1)
+
+
+def product(codes: dict[str, str | None], standing: str) -> Product:
+    """A record that stands as said."""
+    if standing == "unreadable":
+        return unreadable()
+    return (current if standing == "current" else stale)(PACKS, **codes)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    arbitrary, countries, countries, days, CODES, RECORDS,
+    st.sampled_from(["current", "stale", "unreadable"]),
+)  # fmt: skip
+def test_a_record_never_lowers_what_words_or_codes_demand(
+    text: str, exporter: str | None, destination: str | None, day: date, declared: str | None,
+    codes: dict[str, str | None], standing: str,
+) -> None:  # fmt: skip
+    item = line(
+        text, exporter_country=exporter, destination=destination, as_of=day,
+        declared={"cn": declared, "us": declared},
+    )  # fmt: skip
+    before = classify(item, PACKS)
+    after = classify(item, PACKS, (), product(codes, standing))
+    vague = {
+        r.regime for r in before.reasons if r.rule.endswith("#clear") and r.effect == "missing"
+    }
+    for key, verdict in before.regimes.items():
+        if key in vague and key in codes and standing == "current":
+            continue  # the record is the evidence the text lacks
+        assert after.regimes[key].decision.gravity >= verdict.decision.gravity, key
+        assert after.regimes[key].listed or not verdict.listed, key

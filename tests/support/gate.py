@@ -76,6 +76,12 @@ class Gate:
         done = self.run("licenses", "import", "-", stdin=text)
         assert done.returncode == 0, done.stderr
 
+    def import_products(self, rows: list[dict[str, Any]]) -> None:
+        """Import what is on record about products."""
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        done = self.run("products", "import", "-", stdin=text)
+        assert done.returncode == 0, done.stderr
+
     def send(self, made: Scenario) -> None:
         """Write a scenario's events, the malformed ones as they are."""
         client = self.client()

@@ -5,10 +5,11 @@ from decimal import Decimal
 
 import pytest
 
-from schemas.classification import Verdict
+from schemas.classification import RECORD_CONFLICT, Verdict
 from services.classification.classify import classify
 from services.classification.item import Item
 from services.generator.goods import (
+    CATALOGUE,
     COVERED,
     CUSTOMERS,
     FREE,
@@ -18,7 +19,9 @@ from services.generator.goods import (
     VAGUE,
     Good,
 )
+from services.generator.scenario import scenario
 from services.runtime.packs import load_packs
+from tests.unit.classification.records import current
 
 VERDICTS = {
     "free": {Verdict.NO_LICENSE_REQUIRED},
@@ -42,6 +45,24 @@ def test_a_good_has_the_verdict_it_was_chosen_for(good: Good) -> None:
 
         assert {china.decision} == VERDICTS[good.kind], destination
         assert china.category == good.category or good.kind == "vague", destination
+
+
+RECORDS = {row["sku"]: row["codes"] for row in scenario(1, 1).products}
+
+
+@pytest.mark.parametrize("sku", CATALOGUE)
+def test_its_product_record_says_the_same(sku: str) -> None:
+    packs, good = load_packs("reported"), CATALOGUE[sku]
+    record = current(packs, **RECORDS[sku])
+    item = Item(
+        description=good.description, hs_code=good.hs_code, quantity=Decimal(2), unit=good.unit,
+        exporter_country="CN", origin="CN", destination="DE", as_of=date(2026, 6, 15),
+    )  # fmt: skip
+    with_record = classify(item, packs, (), record)
+
+    assert {with_record.regimes["CN"].decision} == VERDICTS[good.kind]
+    assert with_record.regimes["CN"].category == good.category
+    assert RECORD_CONFLICT not in {reason.rule for reason in with_record.reasons}
 
 
 def test_all_four_categories_are_ordered_in_both_languages() -> None:

@@ -8,6 +8,8 @@ import pytest
 
 from services.cli.license_files import parse_book
 from services.cli.order_files import parse_events
+from services.cli.product_files import parse_products
+from services.generator.goods import CATALOGUE
 from services.generator.scenario import GeneratedEvent, Scenario, scenario
 
 COUNT = 2_000
@@ -57,12 +59,26 @@ def test_the_license_book_is_a_good_book(made: Scenario) -> None:
     assert {row.terms.categories for row in rows} == {("1",), ("2",), ("3",), ("4",)}
 
 
+def test_the_product_records_are_good_records(made: Scenario) -> None:
+    text = "\n".join(json.dumps(row) for row in made.products)
+    rows, faults = parse_products(text, date(2026, 6, 1))
+
+    assert faults == []
+    assert {row.product.sku for row in rows} == set(CATALOGUE)
+
+
 def test_the_mix_is_what_the_demo_and_the_benches_need(made: Scenario) -> None:
     lines = sum(len(event.data["lines"]) for event in of_type(made, "OrderPlaced"))
+    known = sum(
+        line.get("sku") in CATALOGUE
+        for event in of_type(made, "OrderPlaced")
+        for line in event.data["lines"]
+    )
     outcomes = Counter(each.decision for each in made.expected.values())
     causes = Counter(each.cause for each in made.expected.values() if each.cause)
 
     assert lines / COUNT == pytest.approx(1.6, abs=0.1)
+    assert known / lines == pytest.approx(0.8, abs=0.02)
     assert len(of_type(made, "OrderAmended")) / COUNT == pytest.approx(0.05, abs=0.02)
     assert outcomes["HELD"] / len(made.expected) > 0.15
     assert (outcomes["RELEASED"] + outcomes["CLOSED"]) / len(made.expected) > 0.15
