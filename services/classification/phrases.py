@@ -46,6 +46,14 @@ class Phrase:
     head: Hit | None
     signal: bool
     inside: bool
+    loose: bool = False
+    """Raw material by form, and the name of an article behind it: `erbium oxide glass`."""
+    built_in: bool = False
+    """Its rare earths are magnets inside something."""
+
+
+_PREPARED = frozenset(("pharma", "catalyst"))
+"""Articles that are sold under the name of the compound in them."""
 
 
 def read_phrase(
@@ -54,7 +62,7 @@ def read_phrase(
     joined, hits = part
     role = reading.facts.get("~role", (MAIN, 0))[0] if joined else MAIN
     head: Hit | None = None
-    signal = inside = False
+    signal = inside = other = False
     missing: set[tuple[int, int]] = set()
     roles = _roles(hits, role)
     for place, hit in enumerate(hits):
@@ -69,6 +77,7 @@ def read_phrase(
         reading.add(sense.facts, (hit.start, hit.end), "for:" if at == PURPOSE else "")
         if sense.signal and at != PURPOSE:
             signal, inside = True, inside or at == CONTENT
+            other = other or "re_magnet" not in sense.facts
         if at == MAIN and sense.kind in HEADS and _names(hit, head):
             head = hit
     if head is None or (
@@ -81,7 +90,27 @@ def read_phrase(
     if head is not None:
         reading.add(head.sense.facts, (head.start, head.end), "head:")
         reading.add((head.sense.kind,), (head.start, head.end), "head:")
-    return Phrase(head, signal, inside)
+    loose = signal and not inside and _loose(hits, roles, head, missing)
+    built_in = inside and (not other or any("magnet" in hit.sense.facts for hit in hits))
+    return Phrase(head, signal, inside, loose, built_in)
+
+
+def _loose(
+    hits: list[Hit], roles: list[int], head: Hit | None, absent: set[tuple[int, int]]
+) -> bool:
+    if head is None or head.sense.kind != "article" or _PREPARED.intersection(head.sense.facts):
+        return False
+    optics = "optics" in head.sense.facts
+    return any(
+        hit.end <= head.start
+        and role == MAIN
+        and hit.sense.kind in ("form", "material")
+        and "raw" in hit.sense.facts
+        and "magnet" not in hit.sense.facts
+        and not (optics and "formula" in hit.sense.facts)
+        and (hit.start, hit.end) not in absent
+        for hit, role in zip(hits, roles, strict=True)
+    )
 
 
 def _names(hit: Hit, head: Hit | None) -> bool:
@@ -181,6 +210,9 @@ def relate(states: list[Phrase], reading: Reading, text: str) -> None:
             facts["st:works"] = facts["for:re"]
         return
     span = facts["re"]
+    if "aid" in kinds and not explicit:
+        facts["st:aid"] = span
+        return
     if works and _context(states, kinds, facts):
         facts["st:works"] = span
     named = any(
@@ -193,7 +225,7 @@ def relate(states: list[Phrase], reading: Reading, text: str) -> None:
         facts["st:strong" if formed else "st:bare"] = span
     elif explicit and (_firm(explicit, facts, text) or not article):
         facts["st:strong"] = span
-    elif explicit or (named and article):
+    elif explicit or (named and article) or any(s.loose for s in states):
         facts["st:conflict"] = span
     elif article:
         facts["st:contained"] = span
@@ -206,9 +238,7 @@ def _context(states: list[Phrase], kinds: list[str], facts: dict[str, tuple[int,
     works = ("equipment", "software", "technology")
     article = "article" in kinds
     return any(
-        s.signal
-        and not (s.inside and "re_magnet" in facts)
-        and (kind in works or (not article and not s.inside))
+        s.signal and not s.built_in and (kind in works or (not article and not s.inside))
         for s, kind in zip(states, kinds, strict=True)
     )
 
