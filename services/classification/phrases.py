@@ -114,9 +114,11 @@ def _loose(
 
 
 def _names(hit: Hit, head: Hit | None) -> bool:
-    """Whether a later word names the goods; "laser system" stays a laser."""
+    """Whether a later word names the goods; "laser system" and "magnet rods" keep the first."""
     if head is None:
         return True
+    if "magnet" in head.sense.facts and "shape" in hit.sense.facts:
+        return False
     return hit.end > head.end and not (
         "generic" in hit.sense.facts and head.sense.kind == "article"
     )

@@ -14,8 +14,8 @@ Found = tuple[int, int, str, tuple[str, ...]]
 _PURITY = r"\d(?:\.\d)?n\d?(?![a-z])|[(\[]?9\d\.\d+|[(\[:]? ?\d+(?:\.\d+)? ?(?:wt ?)?%|[≥>≤<=]"
 _END = r"(?![a-z0-9])"
 _METAL = (
-    r"metals?(?= ?(?:$|[,;.()\[\]]|\d|ingot|lump|piece|chunk|powder|rod|wire|foil|target|dendrit|"
-    r"distil|sublim|sponge|granul|turning|flake|plate|strip|sheet|rem|in ))"
+    r"metals?(?! (?:detector|halide|working|work|ware|case|box|housing|frame|part|bracket|cover|"
+    r"door|fabricat|stamping|product|roof|furniture|clip|tag|film|hook|toy|fitting|fastener))(?![a-z])"
 )
 _RADIO = re.compile(
     r"isotop|enrich|radio|carrier|source|seed|[mg]bq|mci|\bci\b|tracer|brachy|nuclide|target"
@@ -26,6 +26,11 @@ _ISOTOPES = {
     "dy": "15[6-9]|16[0-6]", "ho": "163|166", "er": "16[246789]|170", "tm": "169|170",
     "yb": "168|169|17[0-6]", "lu": "17[4-7]", "y": "8[6-8]|9[01]", "sc": "4[34678]",
 }  # fmt: skip
+_METALS = "al|mg|cu|ni|fe|co|zn|ti|zr|ga|mn|si|b"
+_FORMED = re.compile(
+    r"(?: [a-z]+)? (?:master )?(?:alloys?|powders?|targets?|ingots?|flakes?|(?:mixed )?oxides?)"
+    r"(?![a-z])"
+)
 _WORDLIKE = frozenset(("la", "ce", "ho", "er", "tm", "y", "sc"))
 _GENERIC = (
     "oxides?|chlorides?|carbonates?|nitrates?|fluorides?|hydroxides?|oxalates?|magnets?|"
@@ -44,6 +49,10 @@ class Symbols:
         self._list = re.compile(
             rf"(?<![a-z0-9.])(?:{every})(?:(?: ?[,/+&、] ?| and | )(?:{every}))+(?![a-z0-9])"
         )
+        self._chain = re.compile(
+            rf"(?<![a-z0-9.])(?:{every}|{_METALS})(?: (?:{every}|{_METALS}))+(?![a-z0-9])"
+        )
+        self._every = frozenset(lexicon.symbols)
         self._one = re.compile(rf"(?<![a-z])(?:{every})(?![a-z])")
         self._doubtful = frozenset(lexicon.context.ambiguous)
         isotopes = "|".join(rf"{s} ?(?:{mass})" for s, mass in _ISOTOPES.items())
@@ -62,6 +71,7 @@ class Symbols:
                 said = (*extra, f"p_{metal}") if metal else extra
                 out.append((match.start("s"), match.end("s"), match.group("s"), said))
         out += self._listed(text)
+        out += self._chained(text)
         for match in self._generic.finditer(text):
             out.append((match.start("s"), match.end("s"), "", ("re_generic",)))
         if _RADIO.search(text):
@@ -69,6 +79,25 @@ class Symbols:
                 letters = "".join(filter(str.isalpha, match.group()))
                 symbol = letters[-2:] if letters[-2:] in _ISOTOPES else letters[-1:]
                 out.append((match.start(), match.end(), symbol, ("isotope",)))
+        return out
+
+    def _chained(self, text: str) -> list[Found]:
+        """Symbols of rare earths and metals in a row: `dy cu al`, `ce zr oxide`."""
+        out: list[Found] = []
+        for match in self._chain.finditer(text):
+            parts = match.group().split(" ")
+            ours = [part for part in parts if part in self._every]
+            metals = tuple(f"p_{part}" for part in parts if part not in self._every)
+            formed = _FORMED.match(text, match.end())
+            sure = formed or len(parts) >= 3 or any(s not in self._doubtful for s in ours)
+            if not ours or not metals or not sure:
+                continue
+            extra = ("alloy", "raw", *metals)
+            if formed and "oxid" in formed.group():
+                extra = ("oxide", "raw")
+            elif {"fe", "b"} <= set(parts):
+                extra = ("ndfeb", "re_magnet")
+            out += [(match.start(), match.end(), symbol, extra) for symbol in ours]
         return out
 
     def _listed(self, text: str) -> list[Found]:
@@ -107,10 +136,9 @@ def _patterns(lexicon: Lexicon, every: str) -> tuple[tuple[re.Pattern[str], tupl
         rf"[a-z0-9)]: ?(?P<s>{every})(?:\d?\+)? ?[,+/] ?[a-z]{{1,2}}(?:\d?\+)?{_END}",
         rf"(?<![a-z0-9])(?P<s>{every}) ?\((?:i{{1,3}}|iv)(?:,iv|,i{{1,3}})?\)",
     )
-    metals = "al|mg|cu|ni|fe|co|zn|ti"
-    alloy = rf"(?<![a-z0-9])(?P<m>{metals}) ?\d+(?:\.\d+)? ?%? ?(?P<s>{every}){_END}"
-    pair = rf"(?<![a-z0-9])(?P<m>{metals}) (?P<s>{every})(?: master)? alloys?{_END}"
-    turned = rf"(?<![a-z0-9])(?P<s>{every}) (?P<m>{metals})(?: master)? alloys?{_END}"
+    alloy = rf"(?<![a-z0-9])(?P<m>{_METALS}) ?\d+(?:\.\d+)? ?%? ?(?P<s>{every}){_END}"
+    pair = rf"(?<![a-z0-9])(?P<m>{_METALS}) (?P<s>{every})(?: master)? alloys?{_END}"
+    turned = rf"(?<![a-z0-9])(?P<s>{every}) (?P<m>{_METALS})(?: master)? alloys?{_END}"
     ligand = rf"(?<![a-z0-9])(?P<s>{every})\([a-z0-9,]{{2,9}}\)\d"
     return (
         *((re.compile(one), ()) for one in plain),
