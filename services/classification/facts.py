@@ -29,6 +29,14 @@ class Facts:
     notes: tuple[Reason, ...] = ()
     texts: tuple[tuple[str, Folded], ...] = ()
     """Description and end use, folded, for names of parties in them."""
+    _known: frozenset[str] = frozenset()
+
+    @property
+    def known(self) -> frozenset[str]:
+        """Every fact said, as a set."""
+        if len(self._known) != len(self.said):
+            self._known = frozenset(self.said)
+        return self._known
 
     def holds(self, fact: str) -> bool:
         """Tell whether a fact is known."""

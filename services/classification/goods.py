@@ -27,6 +27,8 @@ class Record:
 
     reasons: list[Reason] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    terse: bool = False
+    """The regime does not reach the order: keep only what another regime may rest on."""
 
 
 @dataclass(slots=True)
@@ -58,10 +60,11 @@ def judge(
     claims, listed, elsewhere = _claims(key, compiled, facts, day, record)
     found = order(found + claims)
     draft = Draft(V.NO_LICENSE_REQUIRED, decided=True)
-    edges = [f.entry.next_change(day) for f in found]
-    draft.next_change = min((e for e in edges if e is not None), default=None)
-    against = negatives(pack, facts)
-    for negative, matched in against[:2]:
+    if found:
+        edges = [f.entry.next_change(day) for f in found]
+        draft.next_change = min((e for e in edges if e is not None), default=None)
+    against = negatives(compiled, facts)
+    for negative, matched in () if record.terse else against[:2]:
         record.reasons.append(
             cited(
                 key, pack, negative, negative.rule, "NEGATIVE", negative.title, "against", matched
@@ -111,12 +114,26 @@ def _from_findings(
         draft.status = top.status
     if pack.licensing == "country_chart" and chosen and chosen.entry.code:
         _by_chart(key, compiled, item, chosen, draft, record)
-    for finding in found[:4]:
+    for finding in _telling(found)[:4]:
+        if record.terse and not finding.entry.listed:
+            continue
         record.reasons.append(explain(key, pack, finding))
         if finding.verdict is V.REVIEW:
             record.missing.append(
                 finding.entry.missing or f"status of {finding.entry.code} on this day"
             )
+
+
+def _telling(found: list[Finding]) -> list[Finding]:
+    """Leave out an entry that a more exact one of the same verdict says with the same words."""
+    told: list[Finding] = []
+    for finding in found:
+        words = set(finding.matched)
+        same = (t for t in told if t.verdict is finding.verdict and t.status is finding.status)
+        if finding.verdict is not V.REVIEW and words and any(words <= set(t.matched) for t in same):
+            continue
+        told.append(finding)
+    return told
 
 
 def _by_chart(
@@ -242,12 +259,15 @@ def _clear(key: str, pack: Pack, facts: Facts, draft: Draft, record: Record) -> 
             f"the customs code lies under {facts.watched}, and the words do not settle what it is"
         )
     if text:
-        record.reasons.append(
-            cited(key, pack, pack.clear, "clear", "CLASSIFICATION_UNCERTAIN", text, "missing")
-        )
-        record.missing.append("a description that says what the goods are")
+        if not record.terse:
+            record.reasons.append(
+                cited(key, pack, pack.clear, "clear", "CLASSIFICATION_UNCERTAIN", text, "missing")
+            )
+            record.missing.append("a description that says what the goods are")
         draft.decision, draft.status, draft.decided = V.REVIEW, Status.UNKNOWN, False
         draft.license_type = LicenseType.UNKNOWN
+        return
+    if record.terse:
         return
     said = "the description names specific goods, and nothing in it is on the list"
     record.reasons.append(cited(key, pack, pack.clear, "clear", "NOT_NAMED", said, "against"))

@@ -187,6 +187,8 @@ class Lexicon:
             for file in files
             for g in file.grades
         )
+        every = "|".join(g.pattern for file in files for g in file.grades)
+        self.any_grade = re.compile(rf"(?<![a-z0-9.])(?:{every or '(?!)'})(?![a-z0-9])")
         self.units = frozenset(fold_term(unit) for file in files for unit in file.units)
         self.fuzzy = tuple((name, symbol) for file in files for name, symbol in file.fuzzy.items())
         self.not_misspelt = frozenset(word for file in files for word in file.not_misspelt)

@@ -253,12 +253,17 @@ def _stated_purpose(lexicon: Lexicon, text: str, hits: list[Hit], reading: Readi
 def derive(lexicon: Lexicon, facts: dict[str, _T]) -> None:
     """Add the facts that follow from others."""
     for rule in lexicon.derive:
-        if all((fact in facts) is wanted for fact, wanted in rule.when):
+        first, wanted_first = rule.when[0]
+        if (first in facts) is wanted_first and all(
+            (fact in facts) is wanted for fact, wanted in rule.when
+        ):
             for fact in rule.facts:
-                facts.setdefault(fact, facts[rule.when[0][0]])
+                facts.setdefault(fact, facts[first])
 
 
 def _grades(lexicon: Lexicon, text: str, reading: Reading) -> None:
+    if lexicon.any_grade.search(text) is None:
+        return
     for pattern, grade in lexicon.grades:
         if grade.needs and grade.needs not in reading.facts:
             continue

@@ -31,15 +31,16 @@ def evaluate(
 ) -> Outcome:
     """Judge one line under one pack."""
     pack = compiled.pack
-    record = Record()
-    draft = judge(key, compiled, item, facts, day, record)
-    upcoming = packs.next_version(key, day)
-    changes = [d for d in (draft.next_change, upcoming) if d is not None]
-    draft.next_change = min(changes, default=None)
-    mark_stale(key, pack, draft, day, record)
-    intrinsic = draft.decision
     foreign_words = facts.holds("foreign_owned") or facts.holds("for:foreign_owned")
     reached = reach(pack, key, item, foreign_words=foreign_words)
+    record = Record(terse=reached.answer == "no")
+    draft = judge(key, compiled, item, facts, day, record)
+    upcoming = packs.next_version(key, day)
+    if draft.next_change is None or (upcoming is not None and upcoming < draft.next_change):
+        draft.next_change = upcoming
+    if not record.terse:
+        mark_stale(key, pack, draft, day, record)
+    intrinsic = draft.decision
     applies, subject = _apply(key, compiled, item, facts, day, draft, reached, record)
     verdict = _finish(compiled, draft, applies=applies, subject=subject)
     return Outcome(verdict, tuple(record.reasons), tuple(record.missing), intrinsic)
@@ -88,7 +89,7 @@ def _apply(
     if reached.answer == "open":
         return False, None
     for verdict, reason in (
-        *parties.findings(key, pack, item, facts, day, draft.decision),
+        *parties.findings(key, compiled, item, facts, day, draft.decision),
         *_places(key, pack, item, draft),
     ):
         record.reasons.append(reason)
@@ -202,11 +203,11 @@ def _finish(
 
 def excluded(key: str, outcome: Outcome, others: dict[str, Outcome], packs: PackSet) -> Outcome:
     """Apply a pack's overlap exclusion: goods another regime lists are routed there."""
+    if outcome.verdict.decision is not V.LICENSE_REQUIRED or not outcome.verdict.applies:
+        return outcome
     pack = next(c.pack for c in packs.versions(key) if c.pack.name == outcome.verdict.pack)
     rule = pack.exclusion
     if rule is None or rule.reading == "off":
-        return outcome
-    if outcome.verdict.decision is not V.LICENSE_REQUIRED or not outcome.verdict.applies:
         return outcome
     routed: list[str] = []
     codes: list[str] = []
