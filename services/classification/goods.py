@@ -16,6 +16,7 @@ from services.classification.findings import (
     stand,
 )
 from services.classification.item import Item
+from services.classification.lexicon import HEADS
 from services.classification.policy import Cited, Compiled, Entry, Listed, Pack
 
 V = Verdict
@@ -241,6 +242,10 @@ def _uncertain(key: str, pack: Pack, draft: Draft, codes: list[str], record: Rec
     draft.decided = False
 
 
+_GOODS = frozenset(f"head:{kind}" for kind in HEADS - {"form"})
+"""What names the goods; a mere form (`oxide for`) does not."""
+
+
 def _clear(key: str, pack: Pack, facts: Facts, draft: Draft, record: Record) -> None:
     """A clear needs its own evidence: a specific good is named and nothing speaks for risk."""
     text = ""
@@ -250,7 +255,7 @@ def _clear(key: str, pack: Pack, facts: Facts, draft: Draft, record: Record) -> 
         text = "the description is in a script that is not read"
     elif any(facts.holds(signal) for signal in pack.signals):
         text = "words speak of what this list controls, and no rule places them"
-    elif facts.holds("for:re") and not any(fact.startswith("head:") for fact in facts.said):
+    elif facts.holds("for:re") and facts.known.isdisjoint(_GOODS):
         text = "the description names a rare-earth use, not the goods"
     elif not facts.content:
         text = "the description does not say what the goods are"

@@ -73,7 +73,7 @@ class Entry(Cited):
     missing: str = ""
     listed: bool = True
     beyond: bool = False
-    """Only for transactions outside the territory; a jurisdiction's `origin_rule` names it."""
+    """Only for transactions outside the territory; its `origin_rule` or `content_rule` names it."""
     rank: int = 0
     controls: tuple[str, ...] = ()
     timeline: tuple[Period, ...] = ()
@@ -126,6 +126,9 @@ class Jurisdiction(Cited):
     origin: Literal["applies", "none"] = "none"
     domestic: Literal["not_applicable", "deemed"] = "not_applicable"
     origin_rule: str = ""
+    """The entry for goods of the territory's origin moved between other countries."""
+    content_rule: str = ""
+    """The entry for goods of another origin, which may hold a share of the territory's."""
 
 
 class Place(Cited):

@@ -33,12 +33,12 @@ def evaluate(
     pack = compiled.pack
     foreign_words = facts.holds("foreign_owned") or facts.holds("for:foreign_owned")
     reached = reach(pack, key, item, foreign_words=foreign_words)
-    record = Record(terse=reached.answer == "no")
+    record = Record(terse=reached.answer in ("no", "origin", "content"))
     draft = judge(key, compiled, item, facts, day, record)
     upcoming = packs.next_version(key, day)
     if draft.next_change is None or (upcoming is not None and upcoming < draft.next_change):
         draft.next_change = upcoming
-    if not record.terse:
+    if reached.answer != "no":
         mark_stale(key, pack, draft, day, record)
     intrinsic = draft.decision
     applies, subject = _apply(key, compiled, item, facts, day, draft, reached, record)
@@ -78,8 +78,8 @@ def _apply(
 ) -> tuple[bool, bool | None]:
     """Let jurisdiction, parties, end use and destination act on what the goods are."""
     pack = compiled.pack
-    if reached.answer == "origin":
-        return _beyond(key, compiled, facts, day, draft, record)
+    if reached.answer in ("origin", "content"):
+        return _beyond(key, compiled, facts, day, draft, reached, record)
     if reached.answer in ("no", "broker", "open") and not _still(draft, reached):
         return _not_reached(draft, reached, record)
     record.reasons += reached.reasons
@@ -117,14 +117,18 @@ def _beyond(
     facts: Facts,
     day: date,
     draft: Draft,
+    reached: Reach,
     record: Record,
 ) -> tuple[bool, bool | None]:
-    """Goods of the territory's origin between third countries: the pack's own rule for them."""
+    """Goods between third countries, of the territory's origin or with its share in them."""
     pack = compiled.pack
-    entry = compiled.beyond[pack.jurisdiction.origin_rule]
+    rules = pack.jurisdiction
+    entry = compiled.beyond[rules.origin_rule if reached.answer == "origin" else rules.content_rule]
     matched = met(entry, facts)
     stale = draft.status is Status.STALE
     if matched is None or entry.status(day) is Status.NOT_LISTED:
+        record.reasons = [r for r in record.reasons if r.code != "LIST_STALE"]
+        record.reasons += reached.reasons
         draft.decision, draft.status = V.NOT_APPLICABLE, Status.NOT_LISTED
         draft.license_type, draft.next_change = LicenseType.NONE, None
         return False, False

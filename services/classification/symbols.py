@@ -97,7 +97,8 @@ class Symbols:
                 extra = ("oxide", "raw")
             elif {"fe", "b"} <= set(parts):
                 extra = ("ndfeb", "re_magnet")
-            out += [(match.start(), match.end(), symbol, extra) for symbol in ours]
+            for symbol in dict.fromkeys(ours):
+                out.append((match.start(), match.end(), symbol, extra))
         return out
 
     def _listed(self, text: str) -> list[Found]:
