@@ -244,25 +244,39 @@ def _uncertain(key: str, pack: Pack, draft: Draft, codes: list[str], record: Rec
 
 _GOODS = frozenset(f"head:{kind}" for kind in HEADS - {"form"})
 """What names the goods; a mere form (`oxide for`) does not."""
+_NAMED = frozenset(("head:form", "not_re_magnet", "ysz", "zirconia"))
+
+
+def _doubt(pack: Pack, facts: Facts) -> str:
+    """What keeps the words from naming free goods; empty where nothing does."""
+    unnamed = facts.known.isdisjoint(_GOODS)
+    doubts = (
+        (facts.empty, "the description is empty"),
+        (facts.foreign, "the description is in a script that is not read"),
+        (
+            not facts.known.isdisjoint(pack.signals),
+            "words speak of what this list controls, and no rule places them",
+        ),
+        (
+            unnamed and facts.holds("for:re"),
+            "the description names a rare-earth use, not the goods",
+        ),
+        (
+            unnamed and facts.holds("no:re") and facts.known.isdisjoint(_NAMED),
+            "the description says what is absent, not what the goods are",
+        ),
+        (not facts.content, "the description does not say what the goods are"),
+        (
+            bool(facts.watched),
+            f"the customs code lies under {facts.watched}, and the words do not settle what it is",
+        ),
+    )
+    return next((text for doubted, text in doubts if doubted), "")
 
 
 def _clear(key: str, pack: Pack, facts: Facts, draft: Draft, record: Record) -> None:
     """A clear needs its own evidence: a specific good is named and nothing speaks for risk."""
-    text = ""
-    if facts.empty:
-        text = "the description is empty"
-    elif facts.foreign:
-        text = "the description is in a script that is not read"
-    elif any(facts.holds(signal) for signal in pack.signals):
-        text = "words speak of what this list controls, and no rule places them"
-    elif facts.holds("for:re") and facts.known.isdisjoint(_GOODS):
-        text = "the description names a rare-earth use, not the goods"
-    elif not facts.content:
-        text = "the description does not say what the goods are"
-    elif facts.watched:
-        text = (
-            f"the customs code lies under {facts.watched}, and the words do not settle what it is"
-        )
+    text = _doubt(pack, facts)
     if text:
         if not record.terse:
             record.reasons.append(
