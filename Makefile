@@ -15,7 +15,7 @@ DOCKER_ANSWERS := docker info >/dev/null 2>&1 && docker compose version >/dev/nu
 COMPOSE_CLIENT := github.com/docker/compose/v2/cmd@v2.29.7
 LIMITS = $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
-.PHONY: help setup demo test lint up down status bench bench-classification chaos generate lock compose-check
+.PHONY: help setup demo test lint up down status bench bench-classification chaos report generate lock compose-check
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ bench-classification: setup ## what a line costs, beside the parse of its order
 
 chaos: setup ## faults against the real stack, invariants checked (SECONDS=, SEED=)
 	@$(BIN)/python -m tests.chaos.run $(LIMITS)
+
+report: setup ## recall, wrongful clears and false holds on every labelled text
+	@$(BIN)/python -m tests.report.classification $(ARGS)
 
 generate: setup ## write the schema documents again
 	@$(BIN)/python -m schemas.generate

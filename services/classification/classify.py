@@ -6,7 +6,7 @@ from datetime import date, datetime
 from schemas.classification import Reason, RegimeVerdict, Verdict, gravest
 from services.classification.codes import code_verdict
 from services.classification.days import day_of
-from services.classification.facts import gather
+from services.classification.facts import Facts, gather
 from services.classification.item import Item
 from services.classification.policy import PackSet
 from services.classification.products import Product, evaluate_product
@@ -39,28 +39,15 @@ def classify(
     regimes: dict[str, RegimeVerdict] = {}
     reasons: list[Reason] = list(facts.notes)
     missing: list[str] = []
-    moments = (item.as_of, *days)
-    by_moment: list[dict[str, Outcome]] = []
-    for moment in moments:
-        outcomes = {}
-        for key in packs.keys:
-            compiled = packs.on(key, day_of(moment, packs.versions(key)[-1].pack.zone))
-            day = day_of(moment, compiled.pack.zone)
-            outcomes[key] = (
-                evaluate(key, compiled, item, facts, day, packs)
-                if product is None
-                else evaluate_product(key, compiled, item, facts, day, packs, product)
-            )
-        by_moment.append({k: excluded(k, o, outcomes, packs) for k, o in outcomes.items()})
+    by_moment = [_on(item, facts, packs, moment, product) for moment in (item.as_of, *days)]
     for key in packs.keys:
-        worst = max(
-            (outcomes[key] for outcomes in by_moment), key=lambda o: o.verdict.decision.gravity
-        )
-        changes = [o[key].verdict.next_change for o in by_moment]
-        soonest = min((c for c in changes if c is not None), default=None)
+        worst = max((found[key] for found in by_moment), key=_gravity)
         verdict = worst.verdict
-        if verdict.next_change != soonest:
-            verdict = verdict.model_copy(update={"next_change": soonest})
+        if len(by_moment) > 1:
+            changes = [found[key].verdict.next_change for found in by_moment]
+            soonest = min((c for c in changes if c is not None), default=None)
+            if verdict.next_change != soonest:
+                verdict = verdict.model_copy(update={"next_change": soonest})
         regimes[key] = verdict
         reasons += worst.reasons
         missing += worst.missing
@@ -70,6 +57,26 @@ def classify(
         tuple(dict.fromkeys(missing)),
         gravest([verdict.decision for verdict in regimes.values()]),
     )
+
+
+def _on(
+    item: Item, facts: Facts, packs: PackSet, moment: date | datetime, product: Product | None
+) -> dict[str, Outcome]:
+    """Every regime on the day that a moment falls on in its zone."""
+    outcomes = {}
+    for key in packs.keys:
+        compiled = packs.on(key, day_of(moment, packs.versions(key)[-1].pack.zone))
+        day = day_of(moment, compiled.pack.zone)
+        outcomes[key] = (
+            evaluate(key, compiled, item, facts, day, packs)
+            if product is None
+            else evaluate_product(key, compiled, item, facts, day, packs, product)
+        )
+    return {key: excluded(key, outcome, outcomes, packs) for key, outcome in outcomes.items()}
+
+
+def _gravity(outcome: Outcome) -> int:
+    return outcome.verdict.decision.gravity
 
 
 def verdict_for_code(regime: str, code: str | None, item: Item, packs: PackSet) -> RegimeVerdict:

@@ -29,6 +29,14 @@ class Facts:
     notes: tuple[Reason, ...] = ()
     texts: tuple[tuple[str, Folded], ...] = ()
     """Description and end use, folded, for names of parties in them."""
+    _known: frozenset[str] = frozenset()
+
+    @property
+    def known(self) -> frozenset[str]:
+        """Every fact said, as a set."""
+        if len(self._known) != len(self.said):
+            self._known = frozenset(self.said)
+        return self._known
 
     def holds(self, fact: str) -> bool:
         """Tell whether a fact is known."""
@@ -54,6 +62,8 @@ def gather(item: Item, lexicon: Lexicon) -> Facts:
     if item.cas:
         cas_facts(lexicon, item.cas.strip(), (0, len(item.cas)), extra)
     _plain(facts, extra, "cas", item.cas or "")
+    if "cas" in extra.facts:
+        _substance(facts)
     _composition(facts, item.composition)
     _heading(facts, item, lexicon)
     _unit(facts, item.unit, lexicon)
@@ -103,6 +113,14 @@ def _take(facts: Facts, reading: Reading, name: str) -> None:
 def _plain(facts: Facts, reading: Reading, name: str, value: str) -> None:
     for fact in reading.facts:
         facts.said.setdefault(fact, _whole(name, value))
+
+
+def _substance(facts: Facts) -> None:
+    """A listed substance by its number is material by itself; beside an article, a conflict."""
+    said = facts.said
+    state = "st:conflict" if "head:article" in said else "st:strong"
+    said.pop("st:bare", None)
+    said.setdefault(state, said["cas"])
 
 
 def _composition(facts: Facts, composition: tuple[tuple[str, Decimal], ...]) -> None:
@@ -185,7 +203,8 @@ def _states(facts: Facts) -> None:
     if "hs:re" not in said:
         return
     match = said["hs:re"]
-    if any(state in said for state in ("st:strong", "st:works")) and "re" in said:
+    settled = "st:strong" in said or ("st:works" in said and "st:contained" not in said)
+    if settled and "re" in said:
         return
     if "head:article" in said or "st:conflict" in said or "st:contained" in said:
         said.setdefault("re", match)

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from schemas.classification import LicenseType, Match, Reason, Status, Verdict
+from services.classification.condition import conditions
 from services.classification.facts import Facts
-from services.classification.policy import Cited, Compiled, Entry, Negative, Pack
+from services.classification.policy import Cited, Compiled, Entry, Negative, Pack, Tested
 
 _UNKNOWN = frozenset((Status.STALE, Status.UNKNOWN))
 
@@ -23,29 +24,31 @@ class Finding:
 
 def meet(compiled: Compiled, facts: Facts, day: date) -> list[Finding]:
     """Give every entry whose condition holds."""
+    known, index = facts.known, compiled.by_fact
+    best: dict[str, Tested] = {}
+    for fact in facts.said:
+        for tested in index.get(fact, ()):
+            if tested[2].holds(known):
+                _keep(best, tested)
+    for tested in compiled.always:
+        if tested[2].holds(known):
+            _keep(best, tested)
     said = facts.said
-    candidates: dict[str, Entry] = {entry.rule: entry for entry in compiled.always}
-    for fact in said:
-        for entry in compiled.by_fact.get(fact, ()):
-            candidates[entry.rule] = entry
-    found: list[Finding] = []
-    for entry in candidates.values():
-        matched = met(entry, facts)
-        if matched is not None:
-            found.append(stand(entry, day, matched))
-    return found
+    return [stand(entry, day, clause.evidence(said)) for entry, _, clause in best.values()]
 
 
-def met(rule: Entry | Negative, facts: Facts) -> tuple[Match, ...] | None:
+def _keep(best: dict[str, Tested], tested: Tested) -> None:
+    """The first of a rule's clauses that holds is the evidence, whatever was said first."""
+    other = best.get(tested[0].rule)
+    if other is None or tested[1] < other[1]:
+        best[tested[0].rule] = tested
+
+
+def met(rule: Entry, facts: Facts) -> tuple[Match, ...] | None:
     """Give what made a rule apply, or None: one of its clauses must hold whole."""
-    said = facts.said
-    for clause in rule.when:
-        for fact, wanted in clause:
-            if (fact in said) is not wanted:
-                break
-        else:
-            found = dict.fromkeys(said[fact] for fact, wanted in clause if wanted)
-            return tuple(match for match in found if match.text)
+    for clause in conditions(rule.when):
+        if clause.holds(facts.known):
+            return clause.evidence(facts.said)
     return None
 
 
@@ -67,13 +70,15 @@ def order(found: list[Finding]) -> list[Finding]:
     return sorted(found, key=lambda f: (-f.verdict.gravity, -f.entry.rank, f.entry.rule))
 
 
-def negatives(pack: Pack, facts: Facts) -> list[tuple[Negative, tuple[Match, ...]]]:
+def negatives(compiled: Compiled, facts: Facts) -> list[tuple[Negative, tuple[Match, ...]]]:
     """Give every negative entry that applies."""
     found = []
-    for negative in pack.negatives:
-        matched = met(negative, facts)
-        if matched is not None:
-            found.append((negative, matched))
+    known = facts.known
+    for negative, clauses in compiled.negatives:
+        for clause in clauses:
+            if clause.holds(known):
+                found.append((negative, clause.evidence(facts.said)))
+                break
     return found
 
 

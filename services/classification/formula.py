@@ -21,13 +21,55 @@ _METALS = frozenset((
     "Nb", "Mo", "Ag", "Sn", "Ta", "In",
 ))  # fmt: skip
 _LIGHT = {"B": (2, 4, 6, 12), "C": (2,), "N": (1,), "P": (1,), "H": (2, 3)}
-TOKEN = re.compile(r"(?<![a-z0-9])[a-z(\[][a-z0-9.()·\[\]]{1,39}")
+TOKEN = re.compile(r"(?<![a-z0-9])[a-z(\[](?:[a-z0-9.()·\[\]]|,(?=[a-z]{1,2}[\d.]*[,)\]])){1,39}")
+_DIGIT = re.compile(r"\d")
 _ONE = re.compile(r"(?<![\d.])1(?![\d.])")
 """A formula never writes the number one."""
 _PART = re.compile(r"([a-z]+)|(\d+(?:\.\d+)?)|([()\[\]·.])")
 
 
-@lru_cache(maxsize=4096)
+_RUN = re.compile(r"[(\[]?[a-z]{3,10}[)\]]?[a-z]{0,8}")
+_CLEAR = frozenset(("nd", "gd", "tb", "dy", "yb", "sm", "pr"))
+"""Symbols that seldom make up a word together with metals."""
+_JOINED = frozenset((
+    "al", "mg", "cu", "ni", "fe", "co", "zr", "ga", "mn", "si", "b", "ba", "zn", "ti",
+))  # fmt: skip
+_WORDS = frozenset((
+    "land", "band", "baler", "sindy", "lace", "layer", "lay", "nice", "cola", "baby", "bay",
+    "gala", "coho", "tidy",
+    "tier", "alla", "bela", "smb", "gdb", "ndb", "lab", "ceylan",
+    "fey", "eula", "tila", "coy", "hosiery", "pmsm",
+))  # fmt: skip
+
+
+@lru_cache(maxsize=16384)
+def run_of_symbols(token: str, wanted: frozenset[str], *, clear: bool = False) -> tuple[str, ...]:
+    """Read letters alone as elements: `ndprfeb`, `gdtbfe`, `(nddy)feb`.
+
+    Rare earths with metals or boron, or at least two rare earths. `clear`: only where one of
+    the symbols seldom stands in a word.
+    """
+    if not _RUN.fullmatch(token):
+        return ()
+    letters = token.translate(_NO_BRACKETS)
+    if letters in _WORDS:
+        return ()
+    for cased in _split(letters):
+        symbols = tuple(dict.fromkeys(s.lower() for s in _SYMBOL.findall(cased)))
+        ours = [s for s in symbols if s in wanted]
+        if len(symbols) < 2 or not ours or (clear and not _CLEAR.intersection(ours)):
+            continue
+        others = [s for s in symbols if s not in wanted]
+        if all(s in _JOINED for s in others) and (others != ["b"] or len(ours) > 1):
+            return symbols
+    return ()
+
+
+_NO_BRACKETS = str.maketrans("", "", "()[]")
+_SYMBOL = re.compile(r"[A-Z][a-z]?")
+
+
+@lru_cache(maxsize=16384)
 def elements(token: str, wanted: frozenset[str]) -> tuple[str, ...]:
     """Read a folded token as a formula; give its elements when one is wanted and it makes sense.
 
@@ -35,7 +77,9 @@ def elements(token: str, wanted: frozenset[str]) -> tuple[str, ...]:
     carbon and oxygen); a reading counts only with a plausible stoichiometry.
     """
     token = token.rstrip(".·([")
-    if not any(char.isdigit() for char in token) or not any(symbol in token for symbol in wanted):
+    if token.isalpha() or not _DIGIT.search(token):
+        return run_of_symbols(token, wanted, clear=True)
+    if not any(symbol in token for symbol in wanted):
         return ()
     if _ONE.search(token):
         return ()

@@ -16,6 +16,7 @@ from services.classification.findings import (
     stand,
 )
 from services.classification.item import Item
+from services.classification.lexicon import HEADS
 from services.classification.policy import Cited, Compiled, Entry, Listed, Pack
 
 V = Verdict
@@ -27,6 +28,8 @@ class Record:
 
     reasons: list[Reason] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    terse: bool = False
+    """The regime does not reach the order: keep only what another regime may rest on."""
 
 
 @dataclass(slots=True)
@@ -58,10 +61,11 @@ def judge(
     claims, listed, elsewhere = _claims(key, compiled, facts, day, record)
     found = order(found + claims)
     draft = Draft(V.NO_LICENSE_REQUIRED, decided=True)
-    edges = [f.entry.next_change(day) for f in found]
-    draft.next_change = min((e for e in edges if e is not None), default=None)
-    against = negatives(pack, facts)
-    for negative, matched in against[:2]:
+    if found:
+        edges = [f.entry.next_change(day) for f in found]
+        draft.next_change = min((e for e in edges if e is not None), default=None)
+    against = negatives(compiled, facts)
+    for negative, matched in () if record.terse else against[:2]:
         record.reasons.append(
             cited(
                 key, pack, negative, negative.rule, "NEGATIVE", negative.title, "against", matched
@@ -111,12 +115,26 @@ def _from_findings(
         draft.status = top.status
     if pack.licensing == "country_chart" and chosen and chosen.entry.code:
         _by_chart(key, compiled, item, chosen, draft, record)
-    for finding in found[:4]:
+    for finding in _telling(found)[:4]:
+        if record.terse and not finding.entry.listed:
+            continue
         record.reasons.append(explain(key, pack, finding))
         if finding.verdict is V.REVIEW:
             record.missing.append(
                 finding.entry.missing or f"status of {finding.entry.code} on this day"
             )
+
+
+def _telling(found: list[Finding]) -> list[Finding]:
+    """Leave out an entry that a more exact one of the same verdict says with the same words."""
+    told: list[Finding] = []
+    for finding in found:
+        words = set(finding.matched)
+        same = (t for t in told if t.verdict is finding.verdict and t.status is finding.status)
+        if finding.verdict is not V.REVIEW and words and any(words <= set(t.matched) for t in same):
+            continue
+        told.append(finding)
+    return told
 
 
 def _by_chart(
@@ -225,30 +243,51 @@ def _uncertain(key: str, pack: Pack, draft: Draft, codes: list[str], record: Rec
     draft.decided = False
 
 
+_GOODS = frozenset(f"head:{kind}" for kind in HEADS - {"form"})
+"""What names the goods; a mere form (`oxide for`) does not."""
+_NAMED = frozenset(("head:form", "not_re_magnet", "ysz", "zirconia"))
+
+
+def _doubt(pack: Pack, facts: Facts) -> str:
+    """What keeps the words from naming free goods; empty where nothing does."""
+    unnamed = facts.known.isdisjoint(_GOODS)
+    doubts = (
+        (facts.empty, "the description is empty"),
+        (facts.foreign, "the description is in a script that is not read"),
+        (
+            not facts.known.isdisjoint(pack.signals),
+            "words speak of what this list controls, and no rule places them",
+        ),
+        (
+            unnamed and facts.holds("for:re"),
+            "the description names a rare-earth use, not the goods",
+        ),
+        (
+            unnamed and facts.holds("no:re") and facts.known.isdisjoint(_NAMED),
+            "the description says what is absent, not what the goods are",
+        ),
+        (not facts.content, "the description does not say what the goods are"),
+        (
+            bool(facts.watched),
+            f"the customs code lies under {facts.watched}, and the words do not settle what it is",
+        ),
+    )
+    return next((text for doubted, text in doubts if doubted), "")
+
+
 def _clear(key: str, pack: Pack, facts: Facts, draft: Draft, record: Record) -> None:
     """A clear needs its own evidence: a specific good is named and nothing speaks for risk."""
-    text = ""
-    if facts.empty:
-        text = "the description is empty"
-    elif facts.foreign:
-        text = "the description is in a script that is not read"
-    elif any(facts.holds(signal) for signal in pack.signals):
-        text = "words speak of what this list controls, and no rule places them"
-    elif facts.holds("for:re") and not any(fact.startswith("head:") for fact in facts.said):
-        text = "the description names a rare-earth use, not the goods"
-    elif not facts.content:
-        text = "the description does not say what the goods are"
-    elif facts.watched:
-        text = (
-            f"the customs code lies under {facts.watched}, and the words do not settle what it is"
-        )
+    text = _doubt(pack, facts)
     if text:
-        record.reasons.append(
-            cited(key, pack, pack.clear, "clear", "CLASSIFICATION_UNCERTAIN", text, "missing")
-        )
-        record.missing.append("a description that says what the goods are")
+        if not record.terse:
+            record.reasons.append(
+                cited(key, pack, pack.clear, "clear", "CLASSIFICATION_UNCERTAIN", text, "missing")
+            )
+            record.missing.append("a description that says what the goods are")
         draft.decision, draft.status, draft.decided = V.REVIEW, Status.UNKNOWN, False
         draft.license_type = LicenseType.UNKNOWN
+        return
+    if record.terse:
         return
     said = "the description names specific goods, and nothing in it is on the list"
     record.reasons.append(cited(key, pack, pack.clear, "clear", "NOT_NAMED", said, "against"))

@@ -10,7 +10,7 @@ from schemas.classification import Reason
 from services.classification.item import Item
 from services.classification.policy import Pack
 
-Answer = Literal["yes", "no", "open", "review", "broker", "origin"]
+Answer = Literal["yes", "no", "open", "review", "broker", "origin", "content"]
 _KNOWN = frozenset(iso3166.countries_by_alpha2) | {"XK"}
 
 
@@ -19,7 +19,8 @@ class Reach:
     """The answer, why, and what is missing.
 
     `open`: reached only if a fact not stated says so; `broker`: reached for listed goods;
-    `origin`: another rule of the regime looks at the origin.
+    `origin`, `content`: another rule of the regime looks at where the goods or what is in them
+    come from.
     """
 
     answer: Answer
@@ -79,11 +80,12 @@ def _outside(pack: Pack, key: str, item: Item, location: str | None) -> Reach:
     if rule.exporter == "broker" and item.exporter_country in rule.territory:
         text = f"an exporter in {item.exporter_country} with goods from {location}: brokering"
         return Reach("broker", (_missing(key, pack, text, "CLASSIFICATION_UNCERTAIN"),))
-    if rule.origin_rule and item.origin in rule.territory:
-        return Reach("origin")
     link = f"exporter {item.exporter_country}, goods from {location}"
     text = f"{link}: {pack.title} does not reach this order"
-    return Reach("no", (_note(key, pack, text),))
+    answer: Answer = "content" if rule.content_rule else "no"
+    if rule.origin_rule and item.origin in rule.territory:
+        answer = "origin"
+    return Reach(answer, (_note(key, pack, text),))
 
 
 def _domestic(pack: Pack, key: str, item: Item, *, foreign_words: bool) -> Reach:

@@ -21,11 +21,12 @@ Kind = Literal[
     "equipment",
     "software",
     "technology",
+    "aid",
     "context",
     "other",
 ]
 HEADS = frozenset(
-    ("substance", "material", "form", "article", "equipment", "software", "technology")
+    ("substance", "material", "form", "article", "equipment", "software", "technology", "aid")
 )
 Terms = Mapping[str, tuple[str, ...]]
 
@@ -111,6 +112,7 @@ class LexiconFile(_Strict):
     derive: tuple[Derived, ...] = ()
     units: tuple[str, ...] = ()
     fuzzy: Mapping[str, str] = Field(default_factory=dict)
+    not_misspelt: tuple[str, ...] = ()
 
 
 def parse_lexicon(text: str, source: str) -> LexiconFile:
@@ -141,7 +143,8 @@ def _sense(name: str, kind: str, facts: tuple[str, ...], term: str, lang: str) -
     end with the term (Ferritmagnet) or begin with an element's name (Neodymoxid).
     """
     word = lang not in _UNBOUND or term.isascii()
-    named = kind == "element" or (kind == "signal" and lang == "de")
+    glued = lang == "de" or (len(term) >= 9 and " " not in term)
+    named = kind == "element" or (kind == "signal" and glued)
     element = named and len(term) >= (6 if lang == "de" else 7)
     left = word and not (element and lang != "de") and not (lang == "de" and len(term) > 3)
     return Sense(
@@ -184,8 +187,11 @@ class Lexicon:
             for file in files
             for g in file.grades
         )
+        every = "|".join(g.pattern for file in files for g in file.grades)
+        self.any_grade = re.compile(rf"(?<![a-z0-9.])(?:{every or '(?!)'})(?![a-z0-9])")
         self.units = frozenset(fold_term(unit) for file in files for unit in file.units)
         self.fuzzy = tuple((name, symbol) for file in files for name, symbol in file.fuzzy.items())
+        self.not_misspelt = frozenset(word for file in files for word in file.not_misspelt)
         self.derive = tuple(d for file in files for d in file.derive)
         self.headings = {h.prefix: h for file in files for h in file.headings}
         self.automaton = ahocorasick.Automaton()

@@ -12,11 +12,12 @@ import re
 from functools import lru_cache
 from typing import TypeVar
 
-from rapidfuzz.distance import Levenshtein
+from rapidfuzz.distance import OSA
 
 from services.classification import formula
 from services.classification.lexicon import Lexicon, Sense
 from services.classification.phrases import Hit, Reading, absent, read_phrase, relate
+from services.classification.symbols import symbols_of
 from services.classification.text import fold, is_cjk
 from services.classification.wording import content_words, specific
 
@@ -102,7 +103,7 @@ def read(lexicon: Lexicon, original: str, *, purpose_only: bool = False) -> Read
     return reading
 
 
-_LONG_WORD = re.compile(r"[a-z]{7,}")
+_LONG_WORD = re.compile(r"[a-z]{5,}")
 
 
 def misspelt(lexicon: Lexicon, text: str, hits: list[Hit]) -> list[Hit]:
@@ -110,19 +111,32 @@ def misspelt(lexicon: Lexicon, text: str, hits: list[Hit]) -> list[Hit]:
     out: list[Hit] = []
     known = {hit.start for hit in hits}
     for match in _LONG_WORD.finditer(text):
-        word = match.group()
         if match.start() in known:
             continue
-        for name, symbol in lexicon.fuzzy:
-            near = 2 if len(name) >= 9 else 1
-            if word[0] == name[0] and any(
-                Levenshtein.distance(word[:size], name, score_cutoff=near) <= near
-                for size in (len(name) - 1, len(name), len(name) + 1)
-            ):
-                sense = Sense(symbol, "element", (symbol, "re"), signal=True)
-                out.append(Hit(match.start(), match.end(), sense))
-                break
+        symbol = _near_name(lexicon, match.group())
+        if symbol:
+            sense = Sense(symbol, "element", (symbol, "re"), signal=True)
+            out.append(Hit(match.start(), match.end(), sense))
     return out
+
+
+@lru_cache(maxsize=32768)
+def _near_name(lexicon: Lexicon, word: str) -> str:
+    """Give the symbol of the element a word is nearly the name of; two letters swapped are one."""
+    for name, symbol in lexicon.fuzzy:
+        near = 2 if len(name) >= 9 else 1
+        if word[0] != name[0] or len(word) < len(name) - near or word in lexicon.not_misspelt:
+            continue
+        sizes = (len(name) - 1, len(name), len(name) + 1)
+        if any(OSA.distance(word[:size], name, score_cutoff=near) <= near for size in sizes):
+            return symbol
+    return ""
+
+
+_FORM_NEXT = re.compile(
+    r" ?(?:master |mother )?(?:alloys?|targets?|powders?|ingots?|oxides?|carbonates?|chlorides?|"
+    r"fluorides?|metals?|films?|flakes?|plates?|spheres?|合金|靶|金属|氧化物|粉)(?![a-z])"
+)
 
 
 def _formulas(lexicon: Lexicon, text: str) -> list[Hit]:
@@ -130,6 +144,8 @@ def _formulas(lexicon: Lexicon, text: str) -> list[Hit]:
     out: list[Hit] = []
     for match in formula.TOKEN.finditer(text):
         found = formula.elements(match.group(), wanted)
+        if not found and _FORM_NEXT.match(text, match.end()):
+            found = formula.run_of_symbols(match.group(), wanted)
         if not found:
             continue
         ours = tuple(s for s in found if s in wanted)
@@ -151,7 +167,7 @@ def _form_of(found: tuple[str, ...], ours: tuple[str, ...]) -> tuple[str, ...]:
         return ("oxide", "raw")
     if {"fe", "b"} <= others:
         return ("ndfeb", "re_magnet") if "nd" in ours or "pr" in ours else ("alloy", "raw")
-    if "co" in others and "sm" in ours and "o" not in others:
+    if "co" in others and "sm" in ours and "o" not in others and "al" not in others:
         return ("smco", "re_magnet")
     if others & {"o", "f", "cl", "br", "i", "s", "n", "h", "c", "se", "te", "p"} or others == {"b"}:
         return ("compound", "raw")
@@ -167,54 +183,13 @@ def _wanted(lexicon: Lexicon) -> frozenset[str]:
 
 def _symbols(lexicon: Lexicon, text: str) -> list[Hit]:
     out: list[Hit] = []
-    for pattern, extra in _symbol_patterns(lexicon):
-        for match in pattern.finditer(text):
-            symbol = match.group("s")
-            facts = (symbol, "re", *extra)
-            sense = Sense(symbol, "element", facts, signal=True)
-            out.append(Hit(match.start("s"), match.end("s"), sense))
+    for start, end, symbol, extra in symbols_of(lexicon).find(text):
+        if symbol:
+            sense = Sense(symbol, "element", (symbol, "re", *extra), signal=True)
+        else:
+            sense = Sense("rare_earth", "signal", ("re", *extra), signal=True)
+        out.append(Hit(start, end, sense))
     return out
-
-
-_PURITY = r"\d(?:\.\d)?n\d?(?![a-z])|[(\[]?9\d\.\d+|[(\[:]? ?\d+(?:\.\d+)? ?(?:wt ?)?%|[≥>≤<=]"
-_END = r"(?![a-z0-9])"
-
-
-@lru_cache(maxsize=8)
-def _symbol_patterns(lexicon: Lexicon) -> tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]:
-    """Patterns that make an element of a symbol; with what else they say (alloy, compound).
-
-    In any letter case a symbol alone is too little: `er`, `la`, `tb` are words and units.
-    """
-    context = lexicon.context
-    clear = _either(tuple(s for s in lexicon.symbols if s not in context.ambiguous))
-    doubtful, every = _either(context.ambiguous), _either(tuple(lexicon.symbols))
-    after, strict = _either(context.after), _either(context.strict_after)
-    before, strict_before = _either(context.before), _either(context.strict_before)
-    plain = (
-        rf"(?<![a-z0-9.])(?P<s>{clear}) ?(?:(?:{after})(?![a-z])|{_PURITY})",
-        rf"(?<![a-z])(?:{before}) ?(?P<s>{clear}){_END}",
-        rf"(?:\d ?n|%) (?P<s>{clear}|tb|sm|eu|ho|tm|sc|lu|ce){_END}",
-        rf"(?<![a-z0-9])(?:{clear})(?:/|\+| and )(?P<s>{every}){_END}",
-        rf"(?:ndfeb|smco|feb|magnets?) ?[+/] ?(?P<s>{every}){_END}",
-        rf"(?<![a-z0-9])(?P<s>{every})(?:/|\+| and )(?:{clear}){_END}",
-        rf"(?<![a-z0-9.])(?<!\d )(?P<s>{doubtful}) ?"
-        rf"(?:(?:{strict})(?![a-z])|metal ingots?(?![a-z])|metal (?:{_PURITY})|[≥>≤<=] ?\d)",
-        r"(?<![a-z0-9.])(?<!\d )(?P<s>tb|sm|eu|ho|tm|sc|lu|ce) ?:? ?\d+(?:\.\d+)? ?%",
-        rf"(?:{strict_before}) ?(?P<s>{doubtful}){_END}",
-    )
-    alloy = rf"(?<![a-z0-9])(?:al|mg|cu|ni|fe|co|zn|ti) ?\d+(?:\.\d+)? ?(?P<s>{every}){_END}"
-    ligand = rf"(?<![a-z0-9])(?P<s>{every})\([a-z0-9,]{{2,9}}\)\d"
-    dopant = rf"[a-z0-9)]:(?:[a-z]{{1,2}},)?(?P<s>{every}){_END}"
-    return (
-        *((re.compile(one), ()) for one in (*plain, dopant)),
-        (re.compile(alloy), ("alloy", "raw")),
-        (re.compile(ligand), ("compound", "raw")),
-    )
-
-
-def _either(words: tuple[str, ...]) -> str:
-    return "|".join(re.escape(fold(w).text) for w in sorted(words, key=len, reverse=True))
 
 
 def _phrases(text: str, hits: list[Hit]) -> list[tuple[bool, list[Hit]]]:
@@ -278,12 +253,17 @@ def _stated_purpose(lexicon: Lexicon, text: str, hits: list[Hit], reading: Readi
 def derive(lexicon: Lexicon, facts: dict[str, _T]) -> None:
     """Add the facts that follow from others."""
     for rule in lexicon.derive:
-        if all((fact in facts) is wanted for fact, wanted in rule.when):
+        first, wanted_first = rule.when[0]
+        if (first in facts) is wanted_first and all(
+            (fact in facts) is wanted for fact, wanted in rule.when
+        ):
             for fact in rule.facts:
-                facts.setdefault(fact, facts[rule.when[0][0]])
+                facts.setdefault(fact, facts[first])
 
 
 def _grades(lexicon: Lexicon, text: str, reading: Reading) -> None:
+    if lexicon.any_grade.search(text) is None:
+        return
     for pattern, grade in lexicon.grades:
         if grade.needs and grade.needs not in reading.facts:
             continue

@@ -10,7 +10,7 @@ from schemas.classification import Match, Reason, Verdict
 from services.classification.facts import Facts
 from services.classification.findings import cited
 from services.classification.item import Item
-from services.classification.policy import Cited, Pack, PartyRule
+from services.classification.policy import Cited, Compiled, Pack, PartyRule
 from services.classification.text import Folded, fold_term
 
 _FORM = re.compile(
@@ -30,24 +30,29 @@ def bare_name(name: str) -> str:
 
 
 def findings(
-    key: str, pack: Pack, item: Item, facts: Facts, day: date, so_far: Verdict
+    key: str, compiled: Compiled, item: Item, facts: Facts, day: date, so_far: Verdict
 ) -> list[tuple[Verdict, Reason]]:
     """Check parties, the words about owners, and the end use against the pack.
 
     Military goods that are on no list (`so_far` clear) are for an officer; a military end use
     is presumed refused whatever the goods.
     """
+    pack = compiled.pack
     out: list[tuple[Verdict, Reason]] = []
     for party in item.parties or ():
-        out += _one(key, pack, party.role, party.name, day)
+        if compiled.names and _resembling(party.name, compiled.names):
+            out += _one(key, pack, party.role, party.name, day)
         if party.screened == "hit":
             source = Cited(citation="screening result stated in the order", tag="J")
             text = f"{party.role} {party.name}: the screening reports a hit"
             out.append(
                 (Verdict.REVIEW, cited(key, pack, source, "screening", "PARTY_HIT", text, "for"))
             )
-    for name, folded in facts.texts if pack.parties else ():
-        out += _mentioned(key, pack, name, folded, day)
+    if compiled.names:
+        anyone = _any_name(compiled.names)
+        for name, folded in facts.texts:
+            if anyone.search(folded.text):
+                out += _mentioned(key, pack, name, folded, day)
     for use in pack.end_uses:
         if use.countries and item.destination not in use.countries:
             continue
@@ -61,30 +66,35 @@ def findings(
     return out
 
 
+@lru_cache(maxsize=16384)
+def _resembling(name: str, listed: tuple[str, ...]) -> bool:
+    """Whether a name is, holds or resembles one of the listed ones, whatever the day."""
+    return any(_relation(bare_name(name), bare_name(one)) for one in listed)
+
+
+def _relation(bare: str, wanted: str) -> str:
+    """`same`, `near` or nothing, of two names without their legal forms."""
+    if not bare:
+        return ""
+    if f" {wanted} " in f" {bare} " or bare.replace(" ", "") == wanted.replace(" ", ""):
+        return "same"
+    return "near" if round(fuzz.ratio(bare, wanted)) >= NEAR else ""
+
+
 def _one(key: str, pack: Pack, role: str, name: str, day: date) -> list[tuple[Verdict, Reason]]:
     bare = bare_name(name)
     where = (Match(field=f"parties.{role}", text=name, start=0, end=len(name)),)
     for rule in pack.parties:
         for listed in rule.names:
-            wanted = bare_name(listed)
-            if not bare or not _current(rule, day):
-                continue
-            if f" {wanted} " in f" {bare} " or bare.replace(" ", "") == wanted.replace(" ", ""):
+            relation = _relation(bare, bare_name(listed)) if _current(rule, day) else ""
+            if relation == "same":
                 text = f"{role} {name} is {listed}, a named party: in principle refused"
-                return [
-                    (
-                        rule.verdict,
-                        cited(key, pack, rule, rule.rule, "DENY_PRESUMED", text, "for", where),
-                    )
-                ]
-            if round(fuzz.ratio(bare, wanted)) >= NEAR:
+                reason = cited(key, pack, rule, rule.rule, "DENY_PRESUMED", text, "for", where)
+                return [(rule.verdict, reason)]
+            if relation == "near":
                 text = f"{role} {name} resembles {listed}, a named party"
-                return [
-                    (
-                        Verdict.REVIEW,
-                        cited(key, pack, rule, rule.rule, "PARTY_HIT", text, "for", where),
-                    )
-                ]
+                reason = cited(key, pack, rule, rule.rule, "PARTY_HIT", text, "for", where)
+                return [(Verdict.REVIEW, reason)]
     return []
 
 
@@ -114,6 +124,11 @@ def _mentioned(
             said = f"{field} names {listed}, a named party{tail}"
             return [(verdict, cited(key, pack, rule, rule.rule, code, said, "for", where))]
     return []
+
+
+@lru_cache(maxsize=64)
+def _any_name(names: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(re.escape(fold_term(name)) for name in names))
 
 
 @lru_cache(maxsize=512)

@@ -46,6 +46,21 @@ class Phrase:
     head: Hit | None
     signal: bool
     inside: bool
+    loose: bool = False
+    """Raw material by form, and the name of an article behind it: `erbium oxide glass`."""
+    built_in: bool = False
+    """Its rare earths are magnets inside something."""
+    material: bool = False
+    """It names material other than magnets, whatever names the goods."""
+    works: bool = False
+    """It names equipment, software or technology, whatever names the goods behind it."""
+
+
+_LOOSE = ("material", "form")
+_MATERIAL = ("material", "form", "substance")
+_WORKS = ("equipment", "software", "technology")
+_PREPARED = frozenset(("pharma", "catalyst"))
+"""Articles that are sold under the name of the compound in them."""
 
 
 def read_phrase(
@@ -54,8 +69,9 @@ def read_phrase(
     joined, hits = part
     role = reading.facts.get("~role", (MAIN, 0))[0] if joined else MAIN
     head: Hit | None = None
-    signal = inside = False
+    signal = inside = other = False
     missing: set[tuple[int, int]] = set()
+    main: set[str] = set()
     roles = _roles(hits, role)
     for place, hit in enumerate(hits):
         sense = hit.sense
@@ -69,8 +85,10 @@ def read_phrase(
         reading.add(sense.facts, (hit.start, hit.end), "for:" if at == PURPOSE else "")
         if sense.signal and at != PURPOSE:
             signal, inside = True, inside or at == CONTENT
-        if at == MAIN and sense.kind in HEADS and _names(hit, head):
-            head = hit
+            other = other or "re_magnet" not in sense.facts
+        if at == MAIN and sense.kind in HEADS:
+            main.add(sense.kind if "magnet" not in sense.facts else "magnet")
+            head = hit if _names(hit, head) else head
     if head is None or (
         head.sense.kind in ("form", "substance", "material") and "magnet" not in head.sense.facts
     ):
@@ -81,13 +99,36 @@ def read_phrase(
     if head is not None:
         reading.add(head.sense.facts, (head.start, head.end), "head:")
         reading.add((head.sense.kind,), (head.start, head.end), "head:")
-    return Phrase(head, signal, inside)
+    loose = signal and not inside and _loose(hits, roles, head, missing)
+    built_in = inside and (not other or any("magnet" in hit.sense.facts for hit in hits))
+    works = head is not None and head.sense.kind in _MATERIAL and not main.isdisjoint(_WORKS)
+    return Phrase(head, signal, inside, loose, built_in, not main.isdisjoint(_LOOSE), works)
+
+
+def _loose(
+    hits: list[Hit], roles: list[int], head: Hit | None, absent: set[tuple[int, int]]
+) -> bool:
+    if head is None or head.sense.kind != "article" or _PREPARED.intersection(head.sense.facts):
+        return False
+    optics = "optics" in head.sense.facts
+    return any(
+        hit.end <= head.start
+        and role == MAIN
+        and hit.sense.kind in ("form", "material")
+        and "raw" in hit.sense.facts
+        and "magnet" not in hit.sense.facts
+        and not (optics and "formula" in hit.sense.facts)
+        and (hit.start, hit.end) not in absent
+        for hit, role in zip(hits, roles, strict=True)
+    )
 
 
 def _names(hit: Hit, head: Hit | None) -> bool:
-    """Whether a later word names the goods; "laser system" stays a laser."""
+    """Whether a later word names the goods; "laser system" and "magnet rods" keep the first."""
     if head is None:
         return True
+    if "magnet" in head.sense.facts and "shape" in hit.sense.facts:
+        return False
     return hit.end > head.end and not (
         "generic" in hit.sense.facts and head.sense.kind == "article"
     )
@@ -172,7 +213,7 @@ def relate(states: list[Phrase], reading: Reading, text: str) -> None:
         if s.signal and (kind in ("material", "form") or (kind == "substance"))
     ]
     article = any(kind == "article" for kind in kinds)
-    works = any(kind in ("equipment", "software", "technology") for kind in kinds)
+    works = any(kind in _WORKS for kind in kinds) or any(s.works and s.signal for s in states)
     heads = [s for s in states if s.head and "magnet" in s.head.sense.facts]
     if heads and _firm(heads, facts, text):
         facts["st:loose"] = facts["magnet"]
@@ -181,34 +222,41 @@ def relate(states: list[Phrase], reading: Reading, text: str) -> None:
             facts["st:works"] = facts["for:re"]
         return
     span = facts["re"]
+    if "aid" in kinds and not explicit:
+        facts["st:aid"] = span
+        return
     if works and _context(states, kinds, facts):
         facts["st:works"] = span
     named = any(
-        s.signal and not s.inside and kind not in ("article", "equipment", "software", "technology")
+        s.signal and not s.inside and kind != "article" and kind not in _WORKS
         for s, kind in zip(states, kinds, strict=True)
     )
-    if not article and not works:
+    if not article and ("cas" in facts or not works):
         formed = explicit or any(kind in ("material", "form") for kind in kinds)
-        formed = formed or "raw" in facts or "purity" in facts
+        formed = formed or not facts.keys().isdisjoint(("raw", "purity", "phosphor"))
         facts["st:strong" if formed else "st:bare"] = span
     elif explicit and (_firm(explicit, facts, text) or not article):
         facts["st:strong"] = span
-    elif explicit or (named and article):
+    elif explicit or (article and (named or _beside(states, facts))):
         facts["st:conflict"] = span
     elif article:
         facts["st:contained"] = span
+
+
+def _beside(states: list[Phrase], facts: dict[str, tuple[int, int]]) -> bool:
+    """Whether an article stands beside material: loose magnets, a substance by its number."""
+    return "st:loose" in facts or "cas" in facts or any(s.loose for s in states)
 
 
 def _context(states: list[Phrase], kinds: list[str], facts: dict[str, tuple[int, int]]) -> bool:
     """Whether equipment, software or technology is about rare earths, not merely holding some."""
     if "for:re" in facts or "re_generic" in facts:
         return True
-    works = ("equipment", "software", "technology")
     article = "article" in kinds
     return any(
         s.signal
-        and not (s.inside and "re_magnet" in facts)
-        and (kind in works or (not article and not s.inside))
+        and not s.built_in
+        and (kind in _WORKS or s.works or (not article and not s.inside))
         for s, kind in zip(states, kinds, strict=True)
     )
 
@@ -219,6 +267,6 @@ def _firm(explicit: list[Phrase], facts: dict[str, tuple[int, int]], text: str) 
         return True
     for phrase in explicit:
         head = phrase.head
-        if head and (text[head.end - 1 : head.end] == "s" or "magnet" not in head.sense.facts):
-            return head.sense.kind != "substance"
+        if phrase.material or (head and text[head.end - 1 : head.end] == "s"):
+            return True
     return bool(_DIMENSION.search(text))

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Literal
 
@@ -11,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from schemas.base import canonical
 from schemas.classification import LicenseType, PackRef, Status, Verdict
+from services.classification.condition import Condition, conditions
 from services.classification.lexicon import Lexicon, LexiconFile, parse_lexicon
 from services.classification.source import (
     Clause,
@@ -71,7 +73,7 @@ class Entry(Cited):
     missing: str = ""
     listed: bool = True
     beyond: bool = False
-    """Only for transactions outside the territory; a jurisdiction's `origin_rule` names it."""
+    """Only for transactions outside the territory; its `origin_rule` or `content_rule` names it."""
     rank: int = 0
     controls: tuple[str, ...] = ()
     timeline: tuple[Period, ...] = ()
@@ -124,6 +126,9 @@ class Jurisdiction(Cited):
     origin: Literal["applies", "none"] = "none"
     domestic: Literal["not_applicable", "deemed"] = "not_applicable"
     origin_rule: str = ""
+    """The entry for goods of the territory's origin moved between other countries."""
+    content_rule: str = ""
+    """The entry for goods of another origin, which may hold a share of the territory's."""
 
 
 class Place(Cited):
@@ -216,7 +221,7 @@ class Pack(_Strict):
     exclusion: Exclusion | None = None
     foreign_party: Cited | None = None
 
-    @property
+    @cached_property
     def name(self) -> str:
         """`cn-reported@2025-10-09`."""
         return f"{self.pack}@{self.version}"
@@ -255,29 +260,37 @@ def _check_timeline(entry: Entry, source: str, line: int) -> None:
             raise PolicyError(source, line, f"a period of {entry.rule} is empty")
 
 
+Tested = tuple[Entry, int, Condition]
+"""An entry, the number of one of its clauses, and the clause compiled."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Compiled:
     """A pack ready for use: its digest (with the lexicon's) and its entries by a needed fact."""
 
     pack: Pack
     digest: str
-    by_fact: Mapping[str, tuple[Entry, ...]]
-    always: tuple[Entry, ...]
+    by_fact: Mapping[str, tuple[Tested, ...]]
+    always: tuple[Tested, ...]
+    negatives: tuple[tuple[Negative, tuple[Condition, ...]], ...]
+    names: tuple[str, ...]
+    """Every named party, as the pack writes it."""
     beyond: Mapping[str, Entry]
     by_code: Mapping[str, Entry]
     listed: Mapping[str, Listed]
 
 
 def _compile(pack: Pack, lexicon_digest: str) -> Compiled:
-    by_fact: dict[str, list[Entry]] = {}
-    always: list[Entry] = []
+    by_fact: dict[str, list[Tested]] = {}
+    always: list[Tested] = []
     by_code: dict[str, Entry] = {}
     for entry in pack.entries:
         if entry.beyond:
             continue
-        keys = {next((f for f, wanted in clause if wanted), "") for clause in entry.when}
-        for key in sorted(keys):
-            (by_fact.setdefault(key, []) if key else always).append(entry)
+        for number, condition in enumerate(conditions(entry.when)):
+            first = condition.shown[0] if condition.shown else ""
+            rules = by_fact.setdefault(first, []) if first else always
+            rules.append((entry, number, condition))
         for code in (entry.code, *entry.codes):
             if code:
                 by_code.setdefault(code.upper(), entry)
@@ -287,10 +300,16 @@ def _compile(pack: Pack, lexicon_digest: str) -> Compiled:
         hashlib.sha256(canonical(content)).hexdigest(),
         {key: tuple(found) for key, found in by_fact.items()},
         tuple(always),
+        tuple((negative, conditions(negative.when)) for negative in pack.negatives),
+        tuple(name for rule in pack.parties for name in rule.names),
         {entry.rule: entry for entry in pack.entries if entry.beyond},
         by_code,
         {item.code: item for item in pack.listed},
     )
+
+
+_STANDINGS_MAX = 4096
+"""How many days' versions are remembered."""
 
 
 class PackSet:
@@ -316,6 +335,7 @@ class PackSet:
             )
             for key, name in keys.items()
         }
+        self._standings: dict[tuple[str, date], tuple[Compiled, date | None]] = {}
 
     def select(self, cn: str = "reported") -> "PackSet":
         """Choose the Chinese pack: reported, gazetted or both."""
@@ -327,16 +347,28 @@ class PackSet:
 
     def on(self, key: str, day: date) -> Compiled:
         """The version in effect on a day; before the first, the first."""
+        return self._standing(key, day)[0]
+
+    def next_version(self, key: str, day: date) -> date | None:
+        """The next day another version takes effect."""
+        return self._standing(key, day)[1]
+
+    def _standing(self, key: str, day: date) -> tuple[Compiled, date | None]:
+        found = self._standings.get((key, day))
+        if found is None:
+            if len(self._standings) >= _STANDINGS_MAX:
+                self._standings.clear()
+            starts = (c.pack.effective.start for c in self._by_key[key])
+            upcoming = min((s for s in starts if s is not None and s > day), default=None)
+            found = self._standings[key, day] = (self._in_effect(key, day), upcoming)
+        return found
+
+    def _in_effect(self, key: str, day: date) -> Compiled:
         versions = self._by_key[key]
         for compiled in reversed(versions):
             if compiled.pack.effective.holds(day):
                 return compiled
         return versions[0] if day < (versions[0].pack.effective.start or date.min) else versions[-1]
-
-    def next_version(self, key: str, day: date) -> date | None:
-        """The next day another version takes effect."""
-        starts = (c.pack.effective.start for c in self._by_key[key])
-        return min((s for s in starts if s is not None and s > day), default=None)
 
     @property
     def refs(self) -> tuple[PackRef, ...]:

@@ -31,15 +31,16 @@ def evaluate(
 ) -> Outcome:
     """Judge one line under one pack."""
     pack = compiled.pack
-    record = Record()
-    draft = judge(key, compiled, item, facts, day, record)
-    upcoming = packs.next_version(key, day)
-    changes = [d for d in (draft.next_change, upcoming) if d is not None]
-    draft.next_change = min(changes, default=None)
-    mark_stale(key, pack, draft, day, record)
-    intrinsic = draft.decision
     foreign_words = facts.holds("foreign_owned") or facts.holds("for:foreign_owned")
     reached = reach(pack, key, item, foreign_words=foreign_words)
+    record = Record(terse=reached.answer in ("no", "origin", "content"))
+    draft = judge(key, compiled, item, facts, day, record)
+    upcoming = packs.next_version(key, day)
+    if draft.next_change is None or (upcoming is not None and upcoming < draft.next_change):
+        draft.next_change = upcoming
+    if reached.answer != "no":
+        mark_stale(key, pack, draft, day, record)
+    intrinsic = draft.decision
     applies, subject = _apply(key, compiled, item, facts, day, draft, reached, record)
     verdict = _finish(compiled, draft, applies=applies, subject=subject)
     return Outcome(verdict, tuple(record.reasons), tuple(record.missing), intrinsic)
@@ -77,8 +78,8 @@ def _apply(
 ) -> tuple[bool, bool | None]:
     """Let jurisdiction, parties, end use and destination act on what the goods are."""
     pack = compiled.pack
-    if reached.answer == "origin":
-        return _beyond(key, compiled, facts, day, draft, record)
+    if reached.answer in ("origin", "content"):
+        return _beyond(key, compiled, facts, day, draft, reached, record)
     if reached.answer in ("no", "broker", "open") and not _still(draft, reached):
         return _not_reached(draft, reached, record)
     record.reasons += reached.reasons
@@ -88,7 +89,7 @@ def _apply(
     if reached.answer == "open":
         return False, None
     for verdict, reason in (
-        *parties.findings(key, pack, item, facts, day, draft.decision),
+        *parties.findings(key, compiled, item, facts, day, draft.decision),
         *_places(key, pack, item, draft),
     ):
         record.reasons.append(reason)
@@ -116,14 +117,18 @@ def _beyond(
     facts: Facts,
     day: date,
     draft: Draft,
+    reached: Reach,
     record: Record,
 ) -> tuple[bool, bool | None]:
-    """Goods of the territory's origin between third countries: the pack's own rule for them."""
+    """Goods between third countries, of the territory's origin or with its share in them."""
     pack = compiled.pack
-    entry = compiled.beyond[pack.jurisdiction.origin_rule]
+    rules = pack.jurisdiction
+    entry = compiled.beyond[rules.origin_rule if reached.answer == "origin" else rules.content_rule]
     matched = met(entry, facts)
     stale = draft.status is Status.STALE
     if matched is None or entry.status(day) is Status.NOT_LISTED:
+        record.reasons = [r for r in record.reasons if r.code != "LIST_STALE"]
+        record.reasons += reached.reasons
         draft.decision, draft.status = V.NOT_APPLICABLE, Status.NOT_LISTED
         draft.license_type, draft.next_change = LicenseType.NONE, None
         return False, False
@@ -202,11 +207,11 @@ def _finish(
 
 def excluded(key: str, outcome: Outcome, others: dict[str, Outcome], packs: PackSet) -> Outcome:
     """Apply a pack's overlap exclusion: goods another regime lists are routed there."""
+    if outcome.verdict.decision is not V.LICENSE_REQUIRED or not outcome.verdict.applies:
+        return outcome
     pack = next(c.pack for c in packs.versions(key) if c.pack.name == outcome.verdict.pack)
     rule = pack.exclusion
     if rule is None or rule.reading == "off":
-        return outcome
-    if outcome.verdict.decision is not V.LICENSE_REQUIRED or not outcome.verdict.applies:
         return outcome
     routed: list[str] = []
     codes: list[str] = []

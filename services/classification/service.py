@@ -7,7 +7,7 @@ from typing import Any, Final
 from schemas.envelope import Output, Recorded, output_id
 from schemas.orders import Order
 from schemas.topics import CLASSIFIED, ORDERS, PRODUCTS
-from services.classification.orders import Classifier, classify_order, content
+from services.classification.orders import Classifier, Products, classify_order, content
 from services.runtime.app import Runtime
 from services.runtime.packs import load_packs
 from services.runtime.products import ProductReader

@@ -20,7 +20,7 @@ from typing import Any
 from schemas.fold import Fold, Partition
 from schemas.licenses import LicenseGranted
 from schemas.topics import CHECKS, CLASSIFIED, LICENSES, ORDERS
-from services.classification.orders import Classifier
+from services.classification.orders import NO_PRODUCTS, Classifier
 from services.classification.service import judge_of
 from services.cli.demo_run import raw_or_event
 from services.cli.license_files import LISTS
@@ -119,7 +119,7 @@ def stages() -> list[Timed]:
     """Build the four stages as the services wire them."""
     gate = Folded(Gate(time_basis="log"), "/exportgate/gate")
     book = Folded(ledger.fold, "/exportgate/ledger")
-    classify = judge_of(Classifier(load_packs()), event_basis=False)
+    classify = judge_of(Classifier(load_packs()), lambda: NO_PRODUCTS, event_basis=False)
     determine = judge_with(_current(book), Rules(require_screening=False, event_basis=False))
     nothing = lambda: None  # noqa: E731 - a sensor remembers nothing
     return [

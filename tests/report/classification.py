@@ -20,7 +20,7 @@ from services.classification.check_input import parse_line
 from services.classification.classify import classify
 from services.classification.item import Item
 from services.runtime.packs import load_packs
-from tests.unit.classification.corpus import DESCRIPTIONS, ORDERS
+from tests.unit.classification.corpus import DESCRIPTIONS, ORDERS, OWN_ORDERS
 
 CLEAR = ("NO_LICENSE_REQUIRED", "NOT_APPLICABLE")
 WATCHED = ("280530", "2846", "850511", "253090", "261220")
@@ -61,7 +61,7 @@ Case = tuple[str, str, str, str, list[str]]
 def cases() -> Iterator[Case]:
     """Every labelled text: regime key, group, language, decision, acceptable decisions."""
     packs = load_packs("both")
-    for row in ORDERS:
+    for row in ORDERS + OWN_ORDERS:
         found = classify(parse_line(json.dumps(row)).item, packs).regimes
         expected = row["expected"]
         group = f"order category {expected['CN']['reported']['category'] or '-'}"

@@ -14,4 +14,6 @@ def rows(name: str) -> list[dict[str, Any]]:
 
 
 ORDERS = rows("orders-labelled.jsonl")
+OWN_ORDERS = rows("orders-own.jsonl")
+"""Boundary dates, domestic and deemed exports, re-exports, named parties, vague texts, samples."""
 DESCRIPTIONS = rows("descriptions-labelled.jsonl")

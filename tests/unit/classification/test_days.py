@@ -128,3 +128,19 @@ def test_announcement_61_between_third_countries() -> None:
     for day, decision, status in wanted:
         found = classify(line("SmCo magnets", as_of=day, **item), BOTH).regimes["CN-GAZETTED"]
         assert (found.decision.value, found.status.value) == (decision, status), day
+
+
+def test_announcement_61_for_what_is_made_abroad() -> None:
+    item = {"exporter_country": "JP", "origin": "JP", "destination": "US"}
+    wanted = [(date(2025, 10, 8), "NOT_APPLICABLE", NOT), (date(2025, 10, 9), N, YET),
+              (date(2025, 11, 7), N, SUS), (date(2025, 12, 1), N, SUS),
+              (date(2026, 11, 9), N, SUS), (date(2026, 11, 10), R, OLD)]  # fmt: skip
+    for text in ("SmCo magnets", "Motor with NdFeB magnets, 2 % Dy", "Terbium sputtering target"):
+        for day, decision, status in wanted:
+            found = classify(line(text, as_of=day, **item), BOTH).regimes["CN-GAZETTED"]
+            assert (found.decision.value, found.status.value) == (decision, status), (text, day)
+    for text in ("Dysprosium oxide", "Motor with ferrite magnets"):
+        free = classify(line(text, as_of=date(2026, 12, 1), **item), BOTH)
+        assert free.regimes["CN-GAZETTED"].decision == "NOT_APPLICABLE"
+    late = classify(line("SmCo magnets", as_of=date(2026, 12, 1), **item), BOTH)
+    assert any("0.1 %" in fact for fact in late.missing)

@@ -1,7 +1,6 @@
-"""The 27 public order lines, each under every regime."""
+"""The 27 public order lines and twenty of our own, each under every regime."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,9 +8,9 @@ import pytest
 from services.classification.check_input import parse_line
 from services.classification.classify import classify
 from services.runtime.packs import load_packs
+from tests.unit.classification.corpus import ORDERS, OWN_ORDERS
 
-FILE = Path(__file__).parents[2] / "data" / "orders-labelled.jsonl"
-ROWS = [json.loads(line) for line in FILE.read_text(encoding="utf-8").splitlines() if line]
+ROWS = ORDERS + OWN_ORDERS
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row["id"] for row in ROWS])

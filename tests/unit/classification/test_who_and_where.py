@@ -7,7 +7,8 @@ import pytest
 
 from services.classification.classify import classify, verdict_for_code
 from services.classification.item import Party
-from services.runtime.packs import load_packs
+from services.classification.policy import PackSet, choose
+from services.runtime.packs import load_packs, read_packs
 from tests.unit.classification.lines import line
 
 BOTH = load_packs("both")
@@ -139,6 +140,25 @@ def test_a_destination_without_a_row_in_the_chart_is_reviewed() -> None:
 def test_the_overlap_names_the_regimes_it_is_routed_to() -> None:
     found = classify(line(TERFENOL), BOTH).regimes["CN"]
     assert found.routed_to == ("US", "EU")
+
+
+@pytest.mark.parametrize(
+    ("reading", "origin", "wanted"),
+    [
+        ("listed_item", "CN", O),
+        ("jurisdictional", "CN", L),  # neither US nor EU law reaches this very transaction
+        ("jurisdictional", "US", O),
+        ("off", "US", L),
+    ],
+)
+def test_the_reading_of_the_overlap_is_the_packs(reading: str, origin: str, wanted: str) -> None:
+    packs, lexicon = read_packs()
+    changed = []
+    for pack in packs:
+        rule = pack.exclusion and pack.exclusion.model_copy(update={"reading": reading})
+        changed.append(pack.model_copy(update={"exclusion": rule}))
+    chosen = PackSet(changed, lexicon, choose("both"))
+    assert classify(line(TERFENOL, origin=origin), chosen).regimes["CN"].decision == wanted
 
 
 def test_the_graver_day_counts_and_the_nearest_change_is_kept() -> None:

@@ -1,0 +1,158 @@
+"""Elements by their symbols: read only where the words beside them make an element of them.
+
+In any letter case a symbol alone is too little: `er`, `la`, `tb` are words and units.
+"""
+
+import re
+from functools import lru_cache
+
+from services.classification.lexicon import Lexicon
+from services.classification.text import fold
+
+Found = tuple[int, int, str, tuple[str, ...]]
+"""Start, end, symbol, and what else the place says (alloy, compound)."""
+_PURITY = r"\d(?:\.\d)?n\d?(?![a-z])|[(\[]?9\d\.\d+|[(\[:]? ?\d+(?:\.\d+)? ?(?:wt ?)?%|[≥>≤<=]"
+_END = r"(?![a-z0-9])"
+_METAL = (
+    r"metals?(?! (?:detector|halide|working|work|ware|case|box|housing|frame|part|bracket|cover|"
+    r"door|fabricat|stamping|product|roof|furniture|clip|tag|film|hook|toy|fitting|fastener))(?![a-z])"
+)
+_RADIO = re.compile(
+    r"isotop|enrich|radio|carrier|source|seed|[mg]bq|mci|\bci\b|tracer|brachy|nuclide|target"
+)
+_ISOTOPES = {
+    "la": "140", "ce": "139|141|144", "pr": "142|143", "nd": "14[2-8]|150", "pm": "147",
+    "sm": "14[4-9]|15[0-4]", "eu": "15[1-5]", "gd": "148|15[2-8]|160", "tb": "149|152|155|161",
+    "dy": "15[6-9]|16[0-6]", "ho": "163|166", "er": "16[246789]|170", "tm": "169|170",
+    "yb": "168|169|17[0-6]", "lu": "17[4-7]", "y": "8[6-8]|9[01]", "sc": "4[34678]",
+}  # fmt: skip
+_METALS = "al|mg|cu|ni|fe|co|zn|ti|zr|ga|mn|si|b"
+_FORMED = re.compile(
+    r"(?: [a-z]+)? (?:master )?(?:alloys?|powders?|targets?|ingots?|flakes?|(?:mixed )?oxides?)"
+    r"(?![a-z])"
+)
+_WORDLIKE = frozenset(("la", "ce", "ho", "er", "tm", "y", "sc"))
+_GENERIC = (
+    "oxides?|chlorides?|carbonates?|nitrates?|fluorides?|hydroxides?|oxalates?|magnets?|"
+    "concentrates?|polishing|minerals?|ores?|alloys?|master alloys?|permanent magnets?|co magnets?|"
+    "ferrosilicon|mg ferrosilicon|metals? (?:alloys?|mix)|mischmetal"
+)
+
+
+class Symbols:
+    """The patterns of one lexicon's symbols, and a cheap test whether any can match."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        every = _either(tuple(lexicon.symbols))
+        self._any = re.compile(rf"(?<![a-z])(?:{every}|re)(?![a-z])")
+        self._patterns = _patterns(lexicon, every)
+        self._list = re.compile(
+            rf"(?<![a-z0-9.])(?:{every})(?:(?: ?[,/+&、] ?| and | )(?:{every}))+(?![a-z0-9])"
+        )
+        self._chain = re.compile(
+            rf"(?<![a-z0-9.])(?:{every}|{_METALS})(?: (?:{every}|{_METALS}))+(?![a-z0-9])"
+        )
+        self._every = frozenset(lexicon.symbols)
+        self._one = re.compile(rf"(?<![a-z])(?:{every})(?![a-z])")
+        self._doubtful = frozenset(lexicon.context.ambiguous)
+        isotopes = "|".join(rf"{s} ?(?:{mass})" for s, mass in _ISOTOPES.items())
+        turned = "|".join(rf"(?:{mass})m? ?{s}" for s, mass in _ISOTOPES.items())
+        self._isotope = re.compile(rf"(?<![a-z0-9.])(?:{isotopes}|{turned})(?![a-z0-9])")
+        self._generic = re.compile(rf"(?<![a-z0-9])(?:[amn][gil] )?(?P<s>re) (?:{_GENERIC}){_END}")
+
+    def find(self, text: str) -> list[Found]:
+        """Find the symbols that mean elements in a folded text."""
+        if self._any.search(text) is None:
+            return []
+        out: list[Found] = []
+        for pattern, extra in self._patterns:
+            for match in pattern.finditer(text):
+                metal = match.groupdict().get("m")
+                said = (*extra, f"p_{metal}") if metal else extra
+                out.append((match.start("s"), match.end("s"), match.group("s"), said))
+        out += self._listed(text)
+        out += self._chained(text)
+        for match in self._generic.finditer(text):
+            out.append((match.start("s"), match.end("s"), "", ("re_generic",)))
+        if _RADIO.search(text):
+            for match in self._isotope.finditer(text):
+                letters = "".join(filter(str.isalpha, match.group()))
+                symbol = letters[-2:] if letters[-2:] in _ISOTOPES else letters[-1:]
+                out.append((match.start(), match.end(), symbol, ("isotope",)))
+        return out
+
+    def _chained(self, text: str) -> list[Found]:
+        """Symbols of rare earths and metals in a row: `dy cu al`, `ce zr oxide`."""
+        out: list[Found] = []
+        for match in self._chain.finditer(text):
+            parts = match.group().split(" ")
+            ours = [part for part in parts if part in self._every]
+            metals = tuple(f"p_{part}" for part in parts if part not in self._every)
+            formed = _FORMED.match(text, match.end())
+            sure = formed or len(parts) >= 3 or any(s not in self._doubtful for s in ours)
+            if not ours or not metals or not sure:
+                continue
+            extra = ("alloy", "raw", *metals)
+            if formed and "oxid" in formed.group():
+                extra = ("oxide", "raw")
+            elif {"fe", "b"} <= set(parts):
+                extra = ("ndfeb", "re_magnet")
+            for symbol in dict.fromkeys(ours):
+                out.append((match.start(), match.end(), symbol, extra))
+        return out
+
+    def _listed(self, text: str) -> list[Found]:
+        """Symbols in a row: `Eu Tb Y`, `La, Ce, Pr`."""
+        out: list[Found] = []
+        for match in self._list.finditer(text):
+            found = [
+                (m.start(), m.end(), m.group(), ())
+                for m in self._one.finditer(text, match.start(), match.end())
+            ]
+            different = {symbol for _, _, symbol, _ in found}
+            if len(different) < 2:
+                continue
+            if different - self._doubtful or (len(different) >= 3 and different - _WORDLIKE):
+                out += found
+        return out
+
+
+def _patterns(lexicon: Lexicon, every: str) -> tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]:
+    context = lexicon.context
+    clear = _either(tuple(s for s in lexicon.symbols if s not in context.ambiguous))
+    doubtful = _either(context.ambiguous)
+    after, strict = _either(context.after), _either(context.strict_after)
+    before, strict_before = _either(context.before), _either(context.strict_before)
+    plain = (
+        rf"(?<![a-z0-9.])(?P<s>{clear}) ?(?:(?:{after})(?![a-z])|{_PURITY})",
+        rf"(?<![a-z])(?:{before}) ?(?P<s>{clear}){_END}",
+        rf"(?:\d ?n|%) (?P<s>{clear}|tb|sm|eu|ho|tm|sc|lu|ce){_END}",
+        rf"(?<![a-z0-9])(?:{clear})(?:/|\+| and )(?P<s>{every}){_END}",
+        rf"(?:ndfeb|smco|feb|magnets?) ?[+/] ?(?P<s>{every}){_END}",
+        rf"(?<![a-z0-9])(?P<s>{every})(?:/|\+| and )(?:{clear}){_END}",
+        rf"(?<![a-z0-9.])(?<!\d )(?P<s>{doubtful}) ?(?:(?:{strict})(?![a-z])|{_METAL}|[≥>≤<=] ?\d)",
+        r"(?<![a-z0-9.])(?<!\d )(?P<s>tb|sm|eu|ho|tm|sc|lu|ce) ?:? ?\d+(?:\.\d+)? ?%",
+        rf"(?:{strict_before}) ?(?P<s>{doubtful}){_END}",
+        rf"[a-z0-9)]: ?(?:[a-z]{{1,2}}\d?\+? ?[,+/] ?)*(?P<s>{every})(?:\d?\+)?{_END}",
+        rf"[a-z0-9)]: ?(?P<s>{every})(?:\d?\+)? ?[,+/] ?[a-z]{{1,2}}(?:\d?\+)?{_END}",
+        rf"(?<![a-z0-9])(?P<s>{every}) ?\((?:i{{1,3}}|iv)(?:,iv|,i{{1,3}})?\)",
+    )
+    alloy = rf"(?<![a-z0-9])(?P<m>{_METALS}) ?\d+(?:\.\d+)? ?%? ?(?P<s>{every}){_END}"
+    pair = rf"(?<![a-z0-9])(?P<m>{_METALS}) (?P<s>{every})(?: master)? alloys?{_END}"
+    turned = rf"(?<![a-z0-9])(?P<s>{every}) (?P<m>{_METALS})(?: master)? alloys?{_END}"
+    ligand = rf"(?<![a-z0-9])(?P<s>{every})\([a-z0-9,]{{2,9}}\)\d"
+    return (
+        *((re.compile(one), ()) for one in plain),
+        *((re.compile(one), ("alloy", "raw")) for one in (alloy, pair, turned)),
+        (re.compile(ligand), ("compound", "raw")),
+    )
+
+
+@lru_cache(maxsize=8)
+def symbols_of(lexicon: Lexicon) -> Symbols:
+    """Give the lexicon's patterns, compiled once."""
+    return Symbols(lexicon)
+
+
+def _either(words: tuple[str, ...]) -> str:
+    return "|".join(re.escape(fold(w).text) for w in sorted(words, key=len, reverse=True))
