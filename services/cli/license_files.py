@@ -18,7 +18,9 @@ LISTS: Final = (
     "consignees", "end_users", "destinations", "codes", "categories", "materials", "requires",
     "conditions",
 )  # fmt: skip
-COLUMNS: Final = (*LicenseTerms.model_fields, "amends")
+FIELDS: Final = tuple(name for name in LicenseTerms.model_fields if name != "groups")
+"""Columns that are terms. What a country group contains is for the importer to look up."""
+COLUMNS: Final = (*FIELDS, "amends")
 DOCUMENTS: Final = ("euc", "end_use_statement", "contract")
 _DESTINATION: Final = re.compile(r"^(\*|[A-Z]{2})$")
 _BASIS: Final = re.compile(r"^(gross|net|oxide|element:[A-Z][a-z]?)$")
@@ -129,7 +131,7 @@ def to_csv(books: list[tuple[LicenseTerms, int]]) -> str:
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
     writer.writeheader()
     for terms, _ in books:
-        writer.writerow({name: _cell(getattr(terms, name)) for name in LicenseTerms.model_fields})
+        writer.writerow({name: _cell(getattr(terms, name)) for name in FIELDS})
     return out.getvalue()
 
 
