@@ -10,6 +10,7 @@ from schemas.checks import (
     ReservationGranted,
     ReservationPosted,
     ReservationRefused,
+    ReservationRequested,
     ReservationWithdrawn,
 )
 from schemas.decisions import HoldReason
@@ -28,7 +29,12 @@ def _output(record: Recorded[Any], kind: str, event: Any) -> Output:
 def _head(
     asked: OfReservation, record: Recorded[Any], line_id: str = "-", regime: str = "-"
 ) -> dict[str, Any]:
-    """Fill what every answer carries: ids, and where in the ledger it was given."""
+    """Fill what every answer carries: ids, and where in the ledger it was given.
+
+    A request names its line and regime itself; of the others only the reservation knows them.
+    """
+    if isinstance(asked, ReservationRequested):
+        line_id, regime = asked.line_id, asked.regime
     return {
         "order_source": asked.order_source,
         "order_id": asked.order_id,
@@ -37,8 +43,8 @@ def _head(
         "reservation_id": asked.reservation_id,
         "request_id": asked.request_id,
         "license_id": asked.license_id,
-        "line_id": getattr(asked, "line_id", line_id),
-        "regime": getattr(asked, "regime", regime),
+        "line_id": line_id,
+        "regime": regime,
         "ledger_partition": record.partition,
         "ledger_offset": record.offset,
     }
@@ -63,13 +69,21 @@ def granted(
         unit=reservation.unit,
         value=reservation.value,
         currency=reservation.currency,
-        stated=reservation.stated(),
+        stated=_other_side(reservation),
         over_percent=after.terms.over_percent if after.terms else None,
         valid_to=reservation.valid_to,
         balance_before=before.balance(),
         balance_after=after.balance(),
     )
     return _output(record, "granted", event)
+
+
+def _other_side(reservation: Reservation) -> Measured | None:
+    """Say what a grant is in the line's own measure, where that is not what was asked."""
+    asked = reservation.request
+    assert asked is not None, "only a request is granted"
+    same = (asked.unit, asked.currency) == (reservation.unit, reservation.currency)
+    return None if same and reservation.stated_quantity is None else reservation.stated()
 
 
 def refused(
@@ -140,12 +154,14 @@ def posted(  # noqa: PLR0913 - what a posting says, each by name
     after: License | None = None,
     *,
     text: str | None = None,
-    stated: Measured | None = None,
-    drawn: Measured | None = None,
+    sides: tuple[Measured, Measured] | None = None,
     breaches: tuple[str, ...] = (),
     report_by: date | None = None,
 ) -> Output:
-    """Answer an adjust, settle, void or return, with an overdraft where there is one."""
+    """Answer an adjust, settle, void or return, with an overdraft where there is one.
+
+    `sides`: what the order states, and what the license counts; none where they are one measure.
+    """
     now = before if after is None else after
     event = built(
         ReservationPosted,
@@ -153,8 +169,8 @@ def posted(  # noqa: PLR0913 - what a posting says, each by name
         operation=operation,
         result=result,
         text=text,
-        stated=stated,
-        drawn=drawn,
+        stated=sides[0] if sides else None,
+        drawn=sides[1] if sides else None,
         breaches=breaches or None,
         report_by=report_by,
         overdrawn=now.overdraft(),

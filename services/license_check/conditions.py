@@ -25,6 +25,11 @@ REPORT: Final = "report_within_days"
 ACKNOWLEDGE: Final = "acknowledge"
 
 
+_NAMES: Final = frozenset(
+    {PER_SHIPMENT, MAX_SHIPMENTS, VALUE_PER_ORDER, PORT, NO_REEXPORT, REPORT, ACKNOWLEDGE}
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """One condition, read. `amount` and `measure` where it states a quantity or a number."""
@@ -53,6 +58,12 @@ def read(text: str) -> Condition | str:
     if name == ACKNOWLEDGE:
         return Condition(name, (value,) if value else ())
     return f"condition {text!r} is not known"
+
+
+def known(text: str) -> bool:
+    """Tell whether a condition has a name that can be evaluated, however badly it is put."""
+    name, _, _ = text.replace(":", "=", 1).partition("=")
+    return name.strip().casefold() in _NAMES
 
 
 def _amount(name: str, value: str) -> Condition | str:

@@ -193,10 +193,7 @@ def _adjust(
         adjusted=(*known.adjusted, asked.request_id)[-ADJUSTED_KEPT:],
     )
     moved = posted(license_, known, after)
-    answer = answers.posted(
-        record, asked, "adjust", "adjusted", license_, moved, stated=after.stated(),
-        drawn=settling.measured_of(after.quantity, after.unit, after.value, after.currency),
-    )  # fmt: skip
+    answer = answers.posted(record, asked, "adjust", "adjusted", license_, moved)
     return {LICENSE: moved, asked.reservation_id: after}, [answer]
 
 

@@ -64,8 +64,7 @@ def settled(
         result = "settled_within_tolerance"
     answer = answers.posted(
         record, told, "settle", result, license_, moved, breaches=breaches,
-        stated=measured_of(told.quantity, told.unit, told.value, _currency(known, told)),
-        drawn=measured_of(quantity, known.unit, value, currency),
+        sides=_sides(known, told, quantity, value, currency),
         report_by=_report_by(license_.terms, told),
     )  # fmt: skip
     changes: dict[str, Model | None] = {LICENSE: moved, told.reservation_id: after}
@@ -88,11 +87,17 @@ def _withdraw_rest(
     return {**changes, **further}, [answer, *outputs]
 
 
-def measured_of(
-    quantity: Decimal, unit: str, value: Decimal | None, currency: str | None
-) -> Measured:
-    """Put one side of a conversion together."""
-    return built(Measured, quantity=quantity, unit=unit, value=value, currency=currency)
+def _sides(
+    known: Reservation, told: Told, quantity: Decimal, value: Decimal, currency: str | None
+) -> tuple[Measured, Measured] | None:
+    """Keep both sides of a conversion with its posting."""
+    own = _currency(known, told)
+    if (told.unit, own) == (known.unit, currency):
+        return None
+    return (
+        built(Measured, quantity=told.quantity, unit=told.unit, value=told.value, currency=own),
+        built(Measured, quantity=quantity, unit=known.unit, value=value, currency=currency),
+    )
 
 
 def _quantity(license_: License, known: Reservation, told: Told) -> tuple[Decimal, str]:
@@ -236,8 +241,7 @@ def returned(
     moved = posted(license_, known, credited)
     answer = answers.posted(
         record, told, "return", "credited", license_, moved,
-        stated=measured_of(told.quantity, told.unit, told.value, _currency(known, told)),
-        drawn=measured_of(quantity, known.unit, value, known.currency),
+        sides=_sides(known, told, quantity, value, known.currency),
     )  # fmt: skip
     return {LICENSE: moved, told.reservation_id: credited}, [answer]
 
