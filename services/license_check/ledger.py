@@ -163,7 +163,8 @@ def _adjust(
     if known is None or known.request is None or known.state != "open":
         return {}, [answers.posted(record, asked, "adjust", "no_such_reservation", license_)]
     if asked.request_id in known.adjusted:
-        return {}, [answers.posted(record, asked, "adjust", "exists", license_)]
+        sides = settling.both_sides(known)
+        return {}, [answers.posted(record, asked, "adjust", "exists", license_, sides=sides)]
     request = changed(
         known.request,
         quantity=asked.quantity,
@@ -193,7 +194,8 @@ def _adjust(
         adjusted=(*known.adjusted, asked.request_id)[-ADJUSTED_KEPT:],
     )
     moved = posted(license_, known, after)
-    answer = answers.posted(record, asked, "adjust", "adjusted", license_, moved)
+    sides = settling.both_sides(after)
+    answer = answers.posted(record, asked, "adjust", "adjusted", license_, moved, sides=sides)
     return {LICENSE: moved, asked.reservation_id: after}, [answer]
 
 

@@ -100,6 +100,21 @@ def _sides(
     )
 
 
+def both_sides(known: Reservation) -> tuple[Measured, Measured] | None:
+    """Tell what a reservation is, as the line states it and as the license counts it."""
+    stated = known.stated()
+    if stated is None:
+        return None
+    drawn = built(
+        Measured,
+        quantity=known.quantity,
+        unit=known.unit,
+        value=known.value,
+        currency=known.currency,
+    )
+    return stated, drawn
+
+
 def _quantity(license_: License, known: Reservation, told: Told) -> tuple[Decimal, str]:
     """Measure what left as the license counts; what cannot be measured uses up all that is open."""
     exact = _measured(license_, known, told)
