@@ -26,7 +26,7 @@ EVERY: Final = ("",)
 _PASSED_ON: Final = ("order.cancelled", "order.shipped", "order.returned")
 _RESERVED: Final = tuple(
     f"reservation.{verb}"
-    for verb in ("requested", "confirm-requested", "adjusted", "settled", "voided")
+    for verb in ("requested", "confirm-requested", "adjusted", "settled", "returned", "voided")
 )
 _ANSWERED: Final = tuple(
     f"reservation.{verb}" for verb in ("granted", "refused", "withdrawn", "posted")
@@ -50,7 +50,7 @@ WRITERS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         ),
         "officers": ("license.resolved", "license.balance-adjusted"),
         "hold-release": _RESERVED,
-        "license-check": ("deadline.", "control."),
+        "license-check": ("deadline.", "control.", "license.event-refused", "license.alerted"),
     },
     DECISIONS.name: {"hold-release": EVERY},
     PRODUCTS.name: {"officers": EVERY},

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from schemas.base import (
+    Amount,
     Currency,
     Id,
     Instant,
@@ -22,7 +23,7 @@ from schemas.classification import (
     ProductRef,
     RegimeVerdict,
 )
-from schemas.orders import Document, Finding, OfOrder, Order, Weight
+from schemas.orders import Component, Document, Finding, OfOrder, Order, Weight
 
 
 class OfCheck(OfOrder):
@@ -94,6 +95,9 @@ class RequestedItem(Model):
     codes: tuple[Name, ...]
     category: int | None = None
     materials: tuple[Name, ...] = ()
+    sku: Id | None = None
+    composition: tuple[Component, ...] | None = None
+    formula: Name | None = Field(default=None, description="the one formula of its description")
 
 
 class AssessedRegime(Model):
@@ -180,17 +184,22 @@ class ReservationRequested(OfReservation):
     destination: Name
     port: Name | None = None
     purpose: Name
+    shipping: Literal["complete", "partial"] | None = None
     quantity: Positive
     unit: Name
     net_weight: Weight | None = None
+    gross_weight: Weight | None = None
     value: NonNegative | None = None
+    order_value: NonNegative | None = Field(
+        default=None, description="of all lines, where each states one in this currency"
+    )
     currency: Currency | None = None
     conversions: tuple[Rate, ...] = ()
     documents: tuple[Document, ...] = ()
     names_end_user: bool = Field(
         default=False, description="only a license that names this end user may cover (denial)"
     )
-    partial: bool = False
+    partial: bool = Field(default=False, description="grant what remains, if not all does")
     answer_by: Instant
 
 
@@ -199,10 +208,13 @@ class ReservationConfirmRequested(OfReservation):
 
 
 class ReservationAdjusted(OfReservation):
-    """Change a reservation to new totals."""
+    """Change a reservation to new totals, in the unit and currency of its request."""
 
     quantity: Positive
+    net_weight: Weight | None = None
+    gross_weight: Weight | None = None
     value: NonNegative | None = None
+    order_value: NonNegative | None = None
     conversions: tuple[Rate, ...] = ()
 
 
@@ -214,9 +226,24 @@ class ReservationSettled(OfReservation):
     quantity: Positive
     unit: Name
     net_weight: Weight | None = None
+    gross_weight: Weight | None = None
     value: NonNegative | None = None
-    currency: Currency | None = None
+    currency: Currency | None = Field(default=None, description="null: that of the request")
     final: bool
+
+
+class ReservationReturned(OfReservation):
+    """Goods came back. It credits a license only where its terms say so."""
+
+    shipment_id: Id
+    return_id: Id
+    returned_at: Instant
+    quantity: Positive
+    unit: Name
+    net_weight: Weight | None = None
+    gross_weight: Weight | None = None
+    value: NonNegative | None = None
+    currency: Currency | None = Field(default=None, description="null: that of the request")
 
 
 class ReservationVoided(OfReservation):
@@ -243,6 +270,15 @@ class Balance(Model):
     currency: Currency | None = None
 
 
+class Measured(Model):
+    """A quantity and a value, on one side of a conversion."""
+
+    quantity: Amount
+    unit: Name
+    value: Amount | None = None
+    currency: Currency | None = None
+
+
 class ReservationGranted(Answer):
     """The ledger holds the quantity for this line."""
 
@@ -251,6 +287,12 @@ class ReservationGranted(Answer):
     unit: Name
     value: NonNegative | None = None
     currency: Currency | None = None
+    stated: Measured | None = Field(
+        default=None, description="the same in the line's own unit and currency; less, if partial"
+    )
+    over_percent: NonNegative | None = Field(
+        default=None, description="what a delivery may exceed this by"
+    )
     valid_to: date
     balance_before: Balance
     balance_after: Balance
@@ -273,10 +315,17 @@ class ReservationWithdrawn(Answer):
 
 
 class ReservationPosted(Answer):
-    """The answer to every adjust, settle and void."""
+    """The answer to every adjust, settle, void and return."""
 
-    operation: Literal["adjust", "settle", "void"]
+    operation: Literal["adjust", "settle", "void", "return"]
     result: Name
+    text: Text | None = None
+    stated: Measured | None = Field(default=None, description="as the order states it")
+    drawn: Measured | None = Field(default=None, description="as the license counts it")
+    breaches: tuple[Name, ...] | None = Field(
+        default=None, description="terms the shipment did not keep: port, quantity_per_shipment"
+    )
+    report_by: date | None = Field(default=None, description="a report to the authority is due")
     overdrawn: Balance | None = None
     balance_before: Balance
     balance_after: Balance
@@ -320,6 +369,12 @@ class DeadlineDue(Model):
 
     entity: Name
     deadline: Literal[
-        "answer", "release", "recall", "recheck", "license_effective", "license_expired"
+        "answer",
+        "release",
+        "recall",
+        "recheck",
+        "license_effective",
+        "license_expiring",
+        "license_expired",
     ]
     due: Instant

@@ -137,6 +137,8 @@ class Overdraft(Model):
     license_id: Id
     overdrawn: Amount | None = None
     unit: Name | None = None
+    overdrawn_value: Amount | None = None
+    currency: Currency | None = None
 
 
 class BreachRaised(OfOrder):
@@ -145,8 +147,17 @@ class BreachRaised(OfOrder):
     breach_id: Id
     shipment_id: Id
     kind: Literal[
-        "not_released", "wrong_revision", "unknown_line", "over_quantity", "expired", "overdrawn"
+        "not_released",
+        "wrong_revision",
+        "unknown_line",
+        "over_quantity",
+        "expired",
+        "overdrawn",
+        "condition",
     ]
     lines: tuple[Id, ...]
     licenses: tuple[Overdraft, ...] = ()
+    conditions: tuple[Name, ...] | None = Field(
+        default=None, description="terms of a license that the shipment did not keep"
+    )
     chain: ChainLink

@@ -5,7 +5,18 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from schemas.base import Amount, Currency, Id, Instant, Model, Name, NonNegative, Positive, Text
+from schemas.base import (
+    Amount,
+    Country,
+    Currency,
+    Id,
+    Instant,
+    Model,
+    Name,
+    NonNegative,
+    Positive,
+    Text,
+)
 
 ANY = "*"
 
@@ -20,7 +31,13 @@ class LicenseTerms(Model):
     holder: Name = Field(description="exporter id the license was issued to")
     consignees: tuple[Name, ...] = ()
     end_users: tuple[Name, ...] = ()
-    destinations: tuple[Name, ...] = Field(default=(), description="ISO 3166-1 alpha-2")
+    destinations: tuple[Name, ...] = Field(
+        default=(), description="ISO 3166-1 alpha-2, or a country group spelled out in `groups`"
+    )
+    groups: dict[Name, tuple[Country, ...]] | None = Field(
+        default=None,
+        description="countries of each group named in `destinations`, as they were at import",
+    )
     codes: tuple[Name, ...] = Field(default=(), description="control codes of the regime")
     categories: tuple[Name, ...] = Field(default=(), description="categories of the reported rule")
     materials: tuple[Name, ...] = ()
@@ -34,8 +51,12 @@ class LicenseTerms(Model):
     max_shipments: int | None = Field(default=None, ge=1)
     valid_from: date
     valid_to: date = Field(description="last day on which the license may be used")
-    requires: tuple[Name, ...] = ()
-    conditions: tuple[Name, ...] = ()
+    requires: tuple[Name, ...] = Field(
+        default=(), description="kinds of document an order must carry: euc, contract"
+    )
+    conditions: tuple[Name, ...] = Field(
+        default=(), description="provisos as name=value: port=Shanghai; one unknown covers nothing"
+    )
     return_credit: Literal["officer", "automatic"] = "officer"
     status: Literal["active", "suspended", "revoked"] = "active"
 
@@ -111,3 +132,34 @@ class BalanceAdjusted(Model):
     document: Name
     officer: Name
     note: Text
+
+
+class LicenseEventRefused(Model):
+    """An event on a license was not applied, in no part; why, on record (`licenses`)."""
+
+    license_id: Id
+    event: Name = Field(description="type of the event: LicenseAmended")
+    event_id: Name
+    result: Name = Field(description="below_used, unit_unknown, out_of_order, and the like")
+    text: Text
+    ledger_partition: int
+    ledger_offset: int
+
+
+class LicenseAlerted(Model):
+    """A license is nearly used up, or nearly over. Once a threshold and amendment."""
+
+    license_id: Id
+    alert: Literal["utilisation", "expiry"]
+    threshold: int = Field(description="percent used or reserved; or days before the last day ends")
+    amendment: int
+    measure: Literal["quantity", "value"] | None = Field(
+        default=None, description="utilisation: which limit is reached"
+    )
+    used: Amount | None = None
+    reserved: Amount | None = None
+    authorized: Amount | None = None
+    unit: Name | None = Field(default=None, description="unit or currency of the three")
+    valid_to: date
+    ledger_partition: int
+    ledger_offset: int

@@ -66,7 +66,7 @@ class Document(Model):
 
 
 class Weight(Model):
-    """Net weight of a whole line."""
+    """Weight of a whole line."""
 
     value: Positive
     unit: Name
@@ -100,6 +100,7 @@ class OrderLine(Model):
     quantity: Positive
     unit: Name
     net_weight: Weight | None = None
+    gross_weight: Weight | None = None
     value: NonNegative | None = Field(default=None, description="of the line, in `currency`")
     currency: Currency | None = None
     origin: Country | None = None
@@ -184,12 +185,13 @@ class OrderCancelled(OfOrder):
 
 
 class ShippedLine(Model):
-    """What left on one line. `net_weight` and `value` are of this shipment."""
+    """What left on one line. Weights and `value` are of this shipment."""
 
     line_id: Id
     quantity: Positive
     unit: Name
     net_weight: Weight | None = None
+    gross_weight: Weight | None = None
     value: NonNegative | None = None
 
 

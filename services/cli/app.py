@@ -53,13 +53,24 @@ def _wiring(service: str) -> Any:
 
 def _register() -> None:
     """Put the groups of commands together."""
-    from services.cli import check, config, demo, holds, licenses, orders, policy, products
+    from services.cli import (
+        check,
+        config,
+        demo,
+        holds,
+        license_acts,
+        orders,
+        policy,
+        products,
+        rates,
+    )  # fmt: skip
 
     app.command()(check.check)
     app.command()(demo.demo)
     app.add_typer(orders.app, name="orders")
-    app.add_typer(licenses.app, name="licenses")
+    app.add_typer(license_acts.register(), name="licenses")
     app.add_typer(products.app, name="products")
+    app.add_typer(rates.app, name="rates")
     app.add_typer(holds.app, name="holds")
     app.add_typer(policy.app, name="policy")
     app.add_typer(config.config, name="config")

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.base import Model
+from schemas.base import Model, plain
+from schemas.checks import OfReservation
 from schemas.decisions import Decided
-from schemas.fold import Partition
+from schemas.envelope import Recorded
+from schemas.fold import Partition, Step
 from schemas.topics import DECISIONS, LICENSES
 from services.license_check import ledger
 from services.license_check.book import LICENSE, License, Reservation
@@ -38,6 +40,51 @@ def licenses(client: Client) -> dict[str, Held]:
         for key, entities in sorted(aggregates.items())
         if isinstance(root := entities.get(LICENSE), License)
     }
+
+
+def usage(client: Client, license_id: str) -> tuple[Held | None, list[dict[str, Any]]]:
+    """Fold one license, and tell what each record of its log did to it."""
+    aggregate: dict[str, Model] = {}
+    partition = Partition(0)
+    history: list[dict[str, Any]] = []
+    for one in client.read_key(LICENSES, license_id):
+        record = one.record
+        step = ledger.fold(aggregate, record, partition.at(record.logged_at))
+        partition = step.partition
+        aggregate.update({name: e for name, e in step.changes.items() if e is not None})
+        history.append(_did(record, step, aggregate.get(LICENSE)))
+    root = aggregate.get(LICENSE)
+    if not isinstance(root, License):
+        return None, history
+    return Held(root, {n: e for n, e in aggregate.items() if isinstance(e, Reservation)}), history
+
+
+def _did(record: Recorded[Any], step: Step, after: Model | None) -> dict[str, Any]:
+    """Put one record of a license's log in a row."""
+    event = record.event
+    answer = step.outputs[0].event if step.outputs else None
+    left = after.balance() if isinstance(after, License) else None
+    order = f"{event.order_source}/{event.order_id}" if isinstance(event, OfReservation) else None
+    said = getattr(answer, "result", None) or getattr(answer, "reason", None)
+    return {
+        "offset": record.offset,
+        "time": record.logged_at.isoformat(timespec="seconds"),
+        "event": type(event).__name__,
+        "order": order,
+        "quantity": _plain(getattr(event, "quantity", None)),
+        "unit": getattr(event, "unit", None),
+        "value": _plain(getattr(event, "value", None)),
+        "currency": getattr(event, "currency", None),
+        "officer": getattr(event, "officer", None),
+        "document": getattr(event, "document", None),
+        "result": said,
+        "remaining": _plain(left.quantity if left else None),
+        "remaining_value": _plain(left.value if left else None),
+    }
+
+
+def _plain(amount: Any) -> str | None:
+    return None if amount is None else plain(amount)
 
 
 def decisions(client: Client) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,14 +13,28 @@ from schemas.base import plain
 from schemas.licenses import LicenseTerms
 from schemas.regimes import ZONES
 from services.classification.check_input import BadLine, load
+from services.license_check import conditions
+from services.license_check.terms import unknown_measure
 
 LISTS: Final = (
     "consignees", "end_users", "destinations", "codes", "categories", "materials", "requires",
     "conditions",
 )  # fmt: skip
-COLUMNS: Final = (*LicenseTerms.model_fields, "amends")
+FIELDS: Final = tuple(name for name in LicenseTerms.model_fields if name != "groups")
+"""Columns that are terms. What a country group contains is for the importer to look up."""
+COLUMNS: Final = (*FIELDS, "amends")
 DOCUMENTS: Final = ("euc", "end_use_statement", "contract")
 _DESTINATION: Final = re.compile(r"^(\*|[A-Z]{2})$")
+Groups = Mapping[str, tuple[str, ...]]
+EXAMPLE: Final = {
+    "license_id": "CN-2026-0001", "type": "individual", "authority": "MOFCOM", "regime": "CN",
+    "holder": "default", "consignees": "Rheintal Antriebe GmbH", "end_users": "*",
+    "destinations": "DE;AT", "codes": "1C905", "quantity": "1000", "unit": "kg",
+    "quantity_basis": "net", "valid_from": "2026-01-01", "valid_to": "2026-12-31",
+    "requires": "euc", "conditions": "port=Shanghai|Ningbo;quantity_per_shipment=200 kg",
+    "return_credit": "officer", "status": "active",
+}  # fmt: skip
+"""The row of the template, to be overwritten."""
 _BASIS: Final = re.compile(r"^(gross|net|oxide|element:[A-Z][a-z]?)$")
 
 
@@ -42,8 +56,20 @@ class BadRow:
     error: str
 
 
-def parse_book(text: str) -> tuple[list[Row], list[BadRow]]:
-    """Read a license book; JSON Lines if it begins with a brace, else CSV with a header."""
+def template() -> str:
+    """Write an empty book with one example, as CSV."""
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerow(EXAMPLE)
+    return out.getvalue()
+
+
+def parse_book(text: str, groups: Groups) -> tuple[list[Row], list[BadRow]]:
+    """Read a license book; JSON Lines if it begins with a brace, else CSV with a header.
+
+    `groups`: the countries of each group that a row may name among its destinations.
+    """
     rows: list[Row] = []
     faults: list[BadRow] = []
     jsonl = text.lstrip("\ufeff \r\n\t").startswith("{")
@@ -56,7 +82,7 @@ def parse_book(text: str) -> tuple[list[Row], list[BadRow]]:
             faults.append(BadRow(line, unknown[0], "no such column"))
             continue
         try:
-            row = _row(line, raw)
+            row = _row(line, raw, groups)
             unheard_of = [BadRow(line, *found) for found in _unheard_of(row.terms)]
             rows += [] if unheard_of else [row]
             faults += unheard_of
@@ -72,8 +98,10 @@ def _refuse_twice(rows: list[Row], faults: list[BadRow]) -> list[Row]:
     seen: dict[str, Row] = {}
     for row in rows:
         first = seen.setdefault(row.terms.license_id, row)
-        if first is not row and first != row:
-            faults.append(BadRow(row.line, "license_id", f"stands in line {first.line} already"))
+        if (first.terms, first.amends) != (row.terms, row.amends):
+            faults.append(
+                BadRow(row.line, "license_id", f"line {first.line} says something else of it")
+            )
     return list(seen.values())
 
 
@@ -82,19 +110,35 @@ def _unheard_of(terms: LicenseTerms) -> Iterator[tuple[str, str]]:
     if terms.regime not in ZONES:
         yield "regime", f"{terms.regime!r} is none of {', '.join(ZONES)}"
     for destination in terms.destinations:
-        if not _DESTINATION.match(destination):
-            yield "destinations", f"{destination!r} is neither * nor two capital letters"
+        if not _DESTINATION.match(destination) and destination not in (terms.groups or {}):
+            yield "destinations", f"{destination!r} is neither *, two capital letters nor a group"
     for document in terms.requires:
         if document not in DOCUMENTS:
             yield "requires", f"{document!r} is none of {', '.join(DOCUMENTS)}"
     if not _BASIS.match(terms.quantity_basis):
         yield "quantity_basis", f"{terms.quantity_basis!r} is not gross, net, oxide or element:Xx"
+    unknown = unknown_measure(terms)
+    if unknown is not None:
+        yield _COLUMN_OF[unknown[0]], unknown[1]
+    for text in terms.conditions:
+        wrong = conditions.read(text)
+        if isinstance(wrong, str) and conditions.known(text):
+            yield "conditions", wrong
 
 
-def _row(line: int, raw: dict[str, Any]) -> Row:
+_COLUMN_OF: Final = {
+    "unit_unknown": "unit", "basis_unknown": "quantity_basis", "currency_unknown": "currency",
+}  # fmt: skip
+
+
+def _row(line: int, raw: dict[str, Any], groups: Groups) -> Row:
     values = {name: value for name, value in raw.items() if name != "amends"}
     amends = raw.get("amends")
-    return Row(line, LicenseTerms.model_validate(values), str(amends) if amends else None)
+    terms = LicenseTerms.model_validate(values)
+    named = {name: groups[name] for name in terms.destinations if name in groups}
+    if named:
+        terms = terms.model_copy(update={"groups": named})
+    return Row(line, terms, str(amends) if amends else None)
 
 
 def _json_rows(text: str) -> Iterator[tuple[int, dict[str, Any] | BadRow]]:
@@ -129,7 +173,7 @@ def to_csv(books: list[tuple[LicenseTerms, int]]) -> str:
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
     writer.writeheader()
     for terms, _ in books:
-        writer.writerow({name: _cell(getattr(terms, name)) for name in LicenseTerms.model_fields})
+        writer.writerow({name: _cell(getattr(terms, name)) for name in FIELDS})
     return out.getvalue()
 
 

@@ -1,6 +1,8 @@
 """`exportgate licenses`: the license book, in and out."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,12 +12,13 @@ import typer
 from schemas.base import Model, plain
 from schemas.decisions import HoldReason
 from schemas.envelope import derived_id
-from schemas.licenses import LicenseAmended, LicenseGranted, LicenseTerms
+from schemas.licenses import LicenseAmended, LicenseGranted
 from schemas.topics import CHECKS, DECISIONS, LICENSES
 from services.cli import book
 from services.cli.files import numbered_lines
-from services.cli.license_files import Row, parse_book, to_csv
+from services.cli.license_files import FIELDS, BadRow, Row, parse_book, template, to_csv
 from services.cli.output import BAD_INPUT, emit, progress, refuse, say, table
+from services.license_check.book import utilisation
 from services.runtime.settings import settings
 
 app = typer.Typer(no_args_is_help=True, help="Import, export and look at licenses.")
@@ -30,24 +33,28 @@ FREED_BY_LICENSES = frozenset(
 
 @app.command("import")
 def import_book(
-    file: Annotated[str, typer.Argument(help="CSV or JSON Lines; - is standard input")],
+    file: Annotated[str, typer.Argument(help="CSV or JSON Lines; - is standard input")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="show what would change")] = False,
     partial: Annotated[bool, typer.Option("--partial", help="import the good rows")] = False,
+    wants_template: Annotated[
+        bool, typer.Option("--template", help="print an empty book with one example, and stop")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Import a license book, then ask for a re-check of the orders it could free, oldest first."""
     from services.runtime.client import Client
+    from services.runtime.policies import country_groups
 
-    rows, faults = parse_book("\n".join(_numbered(file)))
+    if wants_template:
+        typer.echo(template(), nl=False)
+        return
+    if not file:
+        raise typer.BadParameter("name a file, or ask for a --template")
+    rows, faults = parse_book("\n".join(_numbered(file)), country_groups())
     client = Client(settings(), (LICENSES, CHECKS, DECISIONS))
     known = book.licenses(client)
     changes = [(row, _change(row, known)) for row in rows]
-    for row, change in changes:
-        if isinstance(change, str):
-            emit({"file": file, "line": row.line, "column": "amends", "error": change})
-    for fault in faults:
-        emit({"file": file, "line": fault.line, "column": fault.column, "error": fault.error})
-    bad = len(faults) + sum(isinstance(change, str) for _, change in changes)
+    bad = _tell_faults(file, faults, changes)
     new = [change for _, change in changes if isinstance(change, Model)]
     if bad and not partial:
         say(f"{file}: {bad} bad rows, nothing was imported")
@@ -73,6 +80,15 @@ def import_book(
         say(f"{file}: {len(new)} licenses {verb}, {rechecks} held orders to be checked again")
     if bad:
         raise typer.Exit(BAD_INPUT)
+
+
+def _tell_faults(file: str, faults: list[BadRow], changes: list[Any]) -> int:
+    """Name every bad row, by line and column; return how many there are."""
+    told = [(fault.line, fault.column, fault.error) for fault in faults]
+    told += [(row.line, "amends", why) for row, why in changes if isinstance(why, str)]
+    for line, column, error in sorted(told, key=lambda each: each[0]):
+        emit({"file": file, "line": line, "column": column, "error": error})
+    return len(told)
 
 
 def _numbered(file: str) -> list[str]:
@@ -104,7 +120,7 @@ def _told(change: Any, known: dict[str, book.Held]) -> dict[str, Any]:
     before = held.license.terms if held else None
     fields = [
         name
-        for name in LicenseTerms.model_fields
+        for name in (*FIELDS, "groups")
         if before is not None and getattr(before, name) != getattr(change, name)
     ]
     return {
@@ -136,10 +152,6 @@ def recheck(
     regime: str | None = None,
 ) -> int:
     """Ask for a re-check of the orders held for a reason (under a regime), oldest first."""
-    from schemas.checks import RecheckWanted
-    from services.runtime.client import now, record
-
-    moment = now()
     held = [
         decision
         for decision in book.decisions(client).values()
@@ -149,8 +161,19 @@ def recheck(
             for reason in decision.reasons
         )
     ]
+    return recheck_orders(client, held, cause=cause, officer=officer)
+
+
+def recheck_orders(
+    client: Any, orders: Sequence[Any], *, cause: str, officer: str | None = None
+) -> int:
+    """Ask for a re-check of the orders whose standing decisions are given, oldest first."""
+    from schemas.checks import RecheckWanted
+    from services.runtime.client import now, record
+
+    moment = now()
     sends = []
-    for decision in sorted(held, key=lambda d: (d.log_time, d.key)):
+    for decision in sorted(orders, key=lambda d: (d.log_time, d.key)):
         cause_id = derived_id("recheck", decision.key, str(decision.seq), moment.isoformat())
         event = RecheckWanted(
             order_source=decision.order_source,
@@ -214,7 +237,7 @@ def _summary(held: book.Held, moment: datetime) -> dict[str, Any]:
     return {
         "license_id": license_.license_id,
         "regime": terms.regime if terms else None,
-        "state": license_.state_at(moment),
+        "state": license_.standing_at(moment),
         "valid_from": terms.valid_from if terms else None,
         "valid_to": terms.valid_to if terms else None,
         "authorized": plain(terms.quantity) if terms and terms.quantity is not None else None,
@@ -226,8 +249,13 @@ def _summary(held: book.Held, moment: datetime) -> dict[str, Any]:
         "used_value": plain(license_.used_value),
         "reserved_value": plain(license_.reserved_value),
         "remaining_value": None if left_value is None else plain(left_value),
+        "utilisation": _percent(utilisation(license_)),
         "open_reservations": sum(e.state == "open" for e in held.reservations.values()),
     }
+
+
+def _percent(share: Decimal | None) -> str | None:
+    return None if share is None else f"{plain(round(share * 100, 1))} %"
 
 
 def _cell(value: object) -> object:
@@ -236,10 +264,10 @@ def _cell(value: object) -> object:
 
 @app.command()
 def show(license_id: str, as_json: Json = False) -> None:
-    """Show one license: terms, balance, open reservations."""
-    from services.runtime.client import now
+    """Show one license: terms, balance, open reservations, and all that was ever drawn on it."""
+    from services.runtime.client import Client, now
 
-    held = _book().get(license_id)
+    held, history = book.usage(Client(settings(), (LICENSES,)), license_id)
     if held is None:
         refuse(f"no license {license_id} is held")
     terms = held.license.terms
@@ -260,9 +288,13 @@ def show(license_id: str, as_json: Json = False) -> None:
         if entry.state != "closed"
     ]
     if as_json:
-        emit({**shown, "reservations": opened})
+        emit({**shown, "reservations": opened, "history": history})
         return
     table(license_id, ("field", "value"), ((name, _cell(value)) for name, value in shown.items()))
-    columns = ("order", "line", "quantity", "unit", "state")
     keys = ("order", "line_id", "quantity", "unit", "state")
+    columns = ("order", "line", "quantity", "unit", "state")
     table("Open reservations", columns, ([entry[k] for k in keys] for entry in opened))
+    table("Usage", _USAGE, ([entry.get(name) for name in _USAGE] for entry in history))
+
+
+_USAGE = ("time", "event", "order", "quantity", "unit", "value", "result", "remaining")

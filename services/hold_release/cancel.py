@@ -3,7 +3,7 @@
 from schemas.decisions import DecisionReason, HoldReason
 from schemas.events import encode
 from schemas.orders import OrderCancelled
-from services.hold_release import officers, reserve
+from services.hold_release import entries, officers
 from services.hold_release.turn import Turn
 
 
@@ -31,13 +31,13 @@ def _give_back(turn: Turn) -> None:
     """The order system vouches, late, that nothing left: nothing need wait for the recall."""
     for entry in turn.state.reservations:
         if entry.state == "leaving":
-            reserve.void(turn, entry, "not shipped")
+            entries.void(turn, entry, "not shipped")
 
 
 def close(turn: Turn, *, not_shipped: bool) -> None:
     """End an order as cancelled. What was released once stays set aside for the recall window."""
     turn.end("CLOSED", cause="cancelled")
-    reserve.let_go_all(turn, "cancelled", not_shipped=not_shipped)
+    entries.let_go_all(turn, "cancelled", not_shipped=not_shipped)
 
 
 def _lines_left(turn: Turn, event: OrderCancelled) -> list[str]:
@@ -60,6 +60,10 @@ def _cancel_lines(turn: Turn, event: OrderCancelled, left: list[str]) -> None:
         return
     text = "lines were cancelled"
     turn.hold([DecisionReason(code=HoldReason.AMENDED, text=text)])
+    if event.not_shipped:
+        for entry in state.reservations:
+            if entry.line_id not in left and entry.state not in ("refused", "settled"):
+                entries.void(turn, entry, "not shipped")
     shrunk = order.model_copy(update={"lines": kept})
     determined = tuple(line for line in state.assessed.lines if line.line_id in left)
     left_of_it = state.assessed.model_copy(update={"order": shrunk, "lines": determined})

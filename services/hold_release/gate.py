@@ -22,15 +22,15 @@ from schemas.checks import (
     ReservationWithdrawn,
     Unreadable,
 )
-from schemas.decisions import DecisionReason, HoldReason, Overdraft
+from schemas.decisions import DecisionReason, HoldReason
 from schemas.envelope import Recorded
 from schemas.fold import Partition, Step
 from schemas.orders import OrderCancelled, OrderReturned, OrderShipped
-from services.hold_release import cancel, officers, reserve, ship
+from services.hold_release import adjust, cancel, entries, officers, reserve, ship
 from services.hold_release.progress import progress, reason, silent_reason
 from services.hold_release.settlement import needs as needs_of
 from services.hold_release.settlement import reason_of
-from services.hold_release.state import ORDER, OrderState, as_written
+from services.hold_release.state import ORDER, OrderState, Reservation, as_written
 from services.hold_release.turn import Turn
 
 AHEAD_MAX: Final = timedelta(minutes=10)
@@ -104,6 +104,7 @@ def _assessed(turn: Turn, gate: Gate) -> None:
         revision_digest=event.order_digest if newer else state.revision_digest,
         faults=_distinct([*kept, *faults]),
         findings=event.findings if newer else _distinct([*state.findings, *event.findings]),
+        unassigned=() if newer else state.unassigned,
         recheck_by=None if newer or event.check >= state.asked_check else state.recheck_by,
     )
     reserve.drop_useless(turn, list(needs_of(turn.state)))
@@ -167,11 +168,11 @@ def _unreadable(turn: Turn, gate: Gate) -> None:
 def _granted(turn: Turn, gate: Gate) -> None:
     del gate
     event: ReservationGranted = turn.record.event
-    entry = reserve.answered(turn.state, event)
+    entry = entries.answered(turn.state, event)
     if entry is None:
         reserve.give_back(turn, event)
         return
-    reserve.replace_entry(
+    entries.replace_entry(
         turn,
         entry,
         state="granted",
@@ -181,10 +182,19 @@ def _granted(turn: Turn, gate: Gate) -> None:
         currency=event.currency,
         valid_to=event.valid_to.isoformat(),
         granted_at=turn.record.logged_at,
+        over_percent=event.over_percent,
         ledger_partition=event.ledger_partition,
         ledger_offset=event.ledger_offset,
+        **_covered(entry, event),
     )
     _after_answer(turn)
+
+
+def _covered(entry: Reservation, event: ReservationGranted) -> dict[str, object]:
+    """Read how much of the line a grant covers, where the ledger might grant a part."""
+    if not entry.partial or event.stated is None:
+        return {}
+    return {"covers": event.stated.quantity, "covers_value": event.stated.value}
 
 
 def _after_answer(turn: Turn) -> None:
@@ -196,7 +206,7 @@ def _after_answer(turn: Turn) -> None:
 
 def _send_stale(turn: Turn) -> None:
     """Send a release that was held back, once every reservation under it is confirmed."""
-    waiting = [e for e in turn.state.reservations if e.state in ("asked", "confirming")]
+    waiting = [e for e in turn.state.reservations if e.state in entries.WAITING]
     if not waiting and turn.state.release is not None:
         turn.send_again(turn.state.release)
         turn.update(stale=False, answer_by=None)
@@ -205,12 +215,12 @@ def _send_stale(turn: Turn) -> None:
 def _refused(turn: Turn, gate: Gate) -> None:
     del gate
     event: ReservationRefused = turn.record.event
-    entry = reserve.answered(turn.state, event)
+    entry = entries.answered(turn.state, event)
     if entry is None:
         return
     # A grant that is not confirmed still sets its quantity aside, so it is let go, not forgotten.
     state: Literal["refused", "withdrawn"] = "refused" if entry.state == "asked" else "withdrawn"
-    reserve.replace_entry(turn, entry, state=state, reason=event.reason, text=event.text)
+    entries.replace_entry(turn, entry, state=state, reason=event.reason, text=event.text)
     if turn.state.phase == "released":
         _withdraw_release(turn, event.reason, event.text, event.line_id)
     progress(turn)
@@ -220,12 +230,12 @@ def _withdrawn(turn: Turn, gate: Gate) -> None:
     """A reservation no longer stands: the release that rests on it is withdrawn at once."""
     del gate
     event: ReservationWithdrawn = turn.record.event
-    entry = reserve.find(turn.state, event.reservation_id)
-    if entry is None or entry.state in ("refused", "withdrawn", "leaving"):
+    entry = entries.find(turn.state, event.reservation_id)
+    if entry is None or entry.state in ("refused", "withdrawn", "leaving", "settled"):
         return
     if turn.state.terminal:
         return
-    reserve.replace_entry(turn, entry, state="withdrawn", reason=event.reason, text=event.text)
+    entries.replace_entry(turn, entry, state="withdrawn", reason=event.reason, text=event.text)
     if turn.state.phase == "released":
         _withdraw_release(turn, event.reason, event.text, entry.line_id)
     progress(turn)
@@ -238,18 +248,11 @@ def _withdraw_release(turn: Turn, reason: str, text: str, line_id: str) -> None:
 def _posted(turn: Turn, gate: Gate) -> None:
     del gate
     event: ReservationPosted = turn.record.event
-    if event.operation != "settle" or event.overdrawn is None:
-        return
-    if event.request_id in turn.state.overdrafts:
-        return
-    turn.update(overdrafts=(*turn.state.overdrafts, event.request_id))
-    over = Overdraft(
-        license_id=event.license_id,
-        overdrawn=event.overdrawn.quantity,
-        unit=event.overdrawn.unit,
-    )
-    shipment = ship.shipment_of(turn.state, event.reservation_id, event.request_id)
-    turn.breach("overdrawn", shipment, (), (over,))
+    if event.operation == "adjust":
+        if adjust.posted(turn, event):
+            _after_answer(turn)
+    elif event.operation == "settle":
+        ship.posted(turn, event)
 
 
 def _recheck_wanted(turn: Turn, gate: Gate) -> None:
@@ -318,7 +321,9 @@ def _recall_due(turn: Turn) -> None:
     for entry in turn.state.reservations:
         over = entry.recall_at is not None and entry.recall_at <= turn.now
         if entry.state == "leaving" and over:
-            reserve.void(turn, entry, "the recall window is over")
+            entries.void(turn, entry, "the recall window is over")
+        elif entry.state == "granted" and over:
+            adjust.shrink(turn, entry)
 
 
 DEADLINES: Final[dict[str, Callable[[Turn], None]]] = {
@@ -332,7 +337,7 @@ DEADLINES: Final[dict[str, Callable[[Turn], None]]] = {
 def deadlines(state: OrderState) -> list[tuple[str, datetime]]:
     """List the deadlines an order waits for."""
     found: list[tuple[str, datetime]] = []
-    waiting = any(entry.state in ("asked", "confirming") for entry in state.reservations)
+    waiting = any(entry.state in entries.WAITING for entry in state.reservations)
     if state.answer_by is not None and waiting and not state.terminal:
         found.append(("answer", state.answer_by))
     if state.recheck_by is not None and not state.terminal:

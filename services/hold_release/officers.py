@@ -5,8 +5,9 @@ from collections.abc import Callable
 from schemas.checks import OfficerDecided
 from schemas.decisions import DecisionReason, HoldReason
 from schemas.orders import Finding, Order, RecheckRequested
-from services.hold_release import reserve
+from services.hold_release import entries
 from services.hold_release.reasons import ACKNOWLEDGED, by_release
+from services.hold_release.state import Unassigned
 from services.hold_release.turn import Turn
 
 Progress = Callable[[Turn], None]
@@ -20,17 +21,42 @@ def decided(turn: Turn, progress: Progress) -> None:
     event: OfficerDecided = turn.record.event
     state = turn.state
     current = (event.revision, event.seq) == (state.revision, state.seq)
+    if current and event.action == "unassign" and not state.terminal:
+        _unassigned(turn, event, progress)
     if not current or state.phase != "held":
         return
     if event.action == "reject":
         note = f"rejected by {event.officer}: {event.note}"
         code = state.reasons[0].code if state.reasons else HoldReason.CLASSIFICATION_UNCERTAIN
         turn.end("REJECTED", reasons=(DecisionReason(code=code, text=note),))
-        reserve.let_go_all(turn, "rejected")
+        entries.let_go_all(turn, "rejected")
     elif event.action == "release":
         _released_by(turn, event, progress)
     elif event.action in ("classify", "state_fact") and event.citation:
         _stated(turn, event)
+
+
+def _unassigned(turn: Turn, event: OfficerDecided, progress: Progress) -> None:
+    """Take a license off the order, or off one line of it, for this revision."""
+    if event.fact != "license" or event.value is None:
+        return
+    text = f"unassigned by {event.officer}: {event.note}"
+    off = Unassigned(license_id=event.value, line_id=event.line_id, text=text)
+    state = turn.state
+    drawn = [
+        entry
+        for entry in state.reservations
+        if entry.license_id == off.license_id
+        and off.line_id in (None, entry.line_id)
+        and entry.state not in ("refused", "leaving", "settled")
+    ]
+    turn.update(unassigned=(*state.unassigned, off))
+    if drawn and state.phase == "released":
+        reason = HoldReason.NO_LICENSE
+        turn.hold([DecisionReason(line_id=off.line_id, code=reason, text=f"{event.value}: {text}")])
+    for entry in drawn:
+        entries.let_go(turn, entry, text)
+    progress(turn)
 
 
 def _stated(turn: Turn, event: OfficerDecided) -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 from schemas.decisions import DecisionReason, HoldReason
-from services.hold_release import cancel, reserve
+from services.hold_release import cancel, entries, reserve
 from services.hold_release.settlement import needs as needs_of
 from services.hold_release.settlement import open_reasons, valid_until
 from services.hold_release.turn import Turn
@@ -22,12 +22,12 @@ def progress(turn: Turn) -> None:
         return
     reasons = open_reasons(state)
     if any(found.code is HoldReason.EMBARGO for found in reasons):
-        reserve.let_go_all(turn, "embargo")
+        entries.let_go_all(turn, "embargo")
         turn.end("REJECTED", reasons=tuple(reasons))
         return
     if reasons:
         turn.hold(reasons)
-        reserve.let_go_all(turn, "the order is held")
+        entries.let_go_all(turn, "the order is held")
         return
     if state.assessed is not None:
         _reserve_and_release(turn)
@@ -38,7 +38,7 @@ def _reserve_and_release(turn: Turn) -> None:
     reached = reserve.pursue(turn, needs)
     if reached == "failed":
         turn.hold(reserve.refusals(turn.state, needs) or [silent_reason("no license answered")])
-        reserve.let_go_all(turn, "another line was refused")
+        entries.let_go_all(turn, "another line was refused")
         return
     if reached == "waiting":
         if turn.state.phase == "released":
@@ -67,7 +67,7 @@ def _release(turn: Turn) -> None:
         return
     if until <= turn.clock:
         turn.hold([reason(HoldReason.RELEASE_EXPIRED, f"a release would end {until}")])
-        reserve.let_go_all(turn, "nothing may be released")
+        entries.let_go_all(turn, "nothing may be released")
         return
     if standing is not None:
         turn.hold([reason(HoldReason.RELEASE_EXPIRED, f"the release now ends {until}")])

@@ -1,13 +1,18 @@
 """Shipments and returns: what left is settled, and what was not released is a breach."""
 
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Context, Decimal
+from typing import Any, Final
 
-from schemas.checks import ReservationSettled
+from schemas.checks import ReservationPosted, ReservationReturned, ReservationSettled
+from schemas.decisions import Overdraft
 from schemas.envelope import derived_id
-from schemas.orders import OrderReturned, OrderShipped, ShippedLine
-from services.hold_release import reserve
-from services.hold_release.state import OrderState, Reservation
+from schemas.orders import OrderReturned, OrderShipped, ShippedLine, Weight
+from services.hold_release import entries, requests
+from services.hold_release.state import ZERO, OrderState, Reservation
 from services.hold_release.turn import Turn
+
+_PLACES: Final = Decimal("0.000000000001")
+_EXACT: Final = Context(prec=80)
 
 
 def shipped(turn: Turn) -> None:
@@ -32,7 +37,7 @@ def shipped(turn: Turn) -> None:
 def _shipped_so_far(turn: Turn, event: OrderShipped) -> dict[str, Decimal]:
     shipped = dict(turn.state.shipped)
     for line in event.lines:
-        shipped[line.line_id] = shipped.get(line.line_id, Decimal(0)) + line.quantity
+        shipped[line.line_id] = shipped.get(line.line_id, ZERO) + line.quantity
     return shipped
 
 
@@ -45,10 +50,11 @@ def _settle(turn: Turn, event: OrderShipped, *, released: bool) -> set[str]:
     for line in event.lines:
         regimes = dict.fromkeys(e.regime for e in _open_entries(turn, line.line_id))
         for regime in regimes:
-            entries = [e for e in _open_entries(turn, line.line_id) if e.regime == regime]
-            drawn = max(reversed(entries), key=lambda e: _likely(e, released=released))
-            _settle_one(turn, event, line, drawn)
-            settled.add(drawn.reservation_id)
+            opened = [e for e in _open_entries(turn, line.line_id) if e.regime == regime]
+            drawn = _drawn(opened, released=released)
+            for entry, part in _divided(drawn, line):
+                _settle_one(turn, event, part, entry)
+                settled.add(entry.reservation_id)
     return settled
 
 
@@ -60,39 +66,105 @@ def _open_entries(turn: Turn, line_id: str) -> list[Reservation]:
     ]
 
 
+def _drawn(opened: list[Reservation], *, released: bool) -> list[Reservation]:
+    """Choose what goods left on: all that the release that stands rests on, else the likeliest."""
+    standing = [entry for entry in opened if entry.state in ("granted", "confirming")]
+    if released and standing:
+        return standing
+    return [max(reversed(opened), key=lambda e: _likely(e, released=released))]
+
+
 def _likely(entry: Reservation, *, released: bool) -> tuple[bool, bool]:
     """Rank what goods left on: the release that stands, else one that stood before."""
     stands = entry.state in ("granted", "confirming")
     return (stands, False) if released else (entry.ever_released and not stands, stands)
 
 
-def _settle_one(turn: Turn, shipped: OrderShipped, line: ShippedLine, entry: Reservation) -> None:
+def _divided(drawn: list[Reservation], line: ShippedLine) -> list[tuple[Reservation, ShippedLine]]:
+    """Divide what left over the licenses a line is split over: each up to what it covers.
+
+    The last takes the rest, also what is too much. Weights and value go with the quantity.
+    """
+    if len(drawn) == 1:
+        return [(drawn[0], line)]
+    parts: list[tuple[Reservation, ShippedLine]] = []
+    left, value, net, gross = line.quantity, line.value, line.net_weight, line.gross_weight
+    for entry in drawn:
+        last = entry is drawn[-1]
+        own = left if last else min(left, max(entry.covers - entry.shipped, ZERO))
+        if own <= ZERO:
+            continue
+        whole = own == left
+        taken = {
+            "quantity": own,
+            "value": value if whole else _share(value, own, left),
+            "net_weight": net if whole else _weight(net, own, left),
+            "gross_weight": gross if whole else _weight(gross, own, left),
+        }
+        parts.append((entry, line.model_copy(update=taken)))
+        if whole:
+            break
+        value = None if value is None else value - (_share(value, own, left) or ZERO)
+        net, gross = _less(net, own, left), _less(gross, own, left)
+        left -= own
+    return parts
+
+
+def _share(amount: Decimal | None, part: Decimal, whole: Decimal) -> Decimal | None:
+    if amount is None:
+        return None
+    exact = _EXACT.divide(_EXACT.multiply(amount, part), whole)
+    return exact.quantize(_PLACES, rounding=ROUND_FLOOR, context=_EXACT)
+
+
+def _weight(weight: Weight | None, part: Decimal, whole: Decimal) -> Weight | None:
+    share = None if weight is None else _share(weight.value, part, whole)
+    return Weight(value=share, unit=weight.unit) if weight and share else None
+
+
+def _less(weight: Weight | None, part: Decimal, whole: Decimal) -> Weight | None:
+    taken = _weight(weight, part, whole)
+    if weight is None or taken is None:
+        return weight
+    return Weight(value=weight.value - taken.value, unit=weight.unit)
+
+
+def _head(turn: Turn, entry: Reservation, request_id: str, line: ShippedLine) -> dict[str, Any]:
+    """Fill what a settlement and a return both say. The value is in the currency of the line."""
     state = turn.state
+    return {
+        "order_source": state.order_source,
+        "order_id": state.order_id,
+        "revision": state.revision,
+        "check": state.check,
+        "reservation_id": entry.reservation_id,
+        "request_id": request_id,
+        "license_id": entry.license_id,
+        "quantity": line.quantity,
+        "unit": line.unit,
+        "net_weight": line.net_weight,
+        "gross_weight": line.gross_weight,
+        "value": line.value,
+    }
+
+
+def _settle_one(turn: Turn, shipped: OrderShipped, line: ShippedLine, entry: Reservation) -> None:
+    request_id = _settlement(entry.reservation_id, shipped.shipment_id)
     event = ReservationSettled(
-        order_source=state.order_source,
-        order_id=state.order_id,
-        revision=state.revision,
-        check=state.check,
-        reservation_id=entry.reservation_id,
-        request_id=_settlement(entry.reservation_id, shipped.shipment_id),
-        license_id=entry.license_id,
+        **_head(turn, entry, request_id, line),
         shipment_id=shipped.shipment_id,
         shipped_at=shipped.shipped_at,
-        quantity=line.quantity,
-        unit=line.unit,
-        net_weight=line.net_weight,
-        value=line.value,
-        currency=entry.currency,
         final=shipped.final,
     )
     turn.to_ledger(entry.license_id, "settle", event, entry.reservation_id, shipped.shipment_id)
+    entries.replace_entry(turn, entry, shipped=entry.shipped + line.quantity)
 
 
 def _settlement(reservation_id: str, shipment_id: str) -> str:
     return derived_id(reservation_id, "settle", shipment_id)
 
 
-def shipment_of(state: OrderState, reservation_id: str, request_id: str) -> str:
+def _shipment_of(state: OrderState, reservation_id: str, request_id: str) -> str:
     """Tell the shipment that a settlement was for."""
     for shipment_id in state.shipments:
         if _settlement(reservation_id, shipment_id) == request_id:
@@ -101,11 +173,20 @@ def shipment_of(state: OrderState, reservation_id: str, request_id: str) -> str:
 
 
 def _finish_reservations(turn: Turn, settled: set[str]) -> None:
-    """The final settlement closed what shipped; nothing else will leave, so it is given back."""
+    """The final settlement closed what shipped; nothing else will leave, so it is given back.
+
+    What shipped is kept: goods may come back, and the license they left on hears of it.
+    """
+    kept = []
     for entry in turn.state.reservations:
-        if entry.reservation_id not in settled and entry.state != "refused":
-            reserve.void(turn, entry, "not in the final shipment")
-    turn.update(reservations=())
+        if entry.state == "refused":
+            continue
+        if entry.reservation_id not in settled:
+            requests.say_void(turn, entry, "not in the final shipment")
+        if entry.shipped:
+            over = {"state": "settled", "held": None, "recall_at": None}
+            kept.append(entry.model_copy(update=over))
+    turn.update(reservations=tuple(kept))
 
 
 def _breach_kind(turn: Turn, event: OrderShipped) -> str | None:
@@ -122,13 +203,75 @@ def _breach_kind(turn: Turn, event: OrderShipped) -> str | None:
         if line.line_id not in ordered:
             return "unknown_line"
         own = ordered[line.line_id]
-        total = line.quantity + state.shipped.get(line.line_id, Decimal(0))
-        if line.unit != own.unit or total > own.quantity:
+        total = line.quantity + state.shipped.get(line.line_id, ZERO)
+        if line.unit != own.unit or total > _tolerated(turn, own.line_id, own.quantity):
             return "over_quantity"
     return "expired" if event.shipped_at >= release.valid_until else None
 
 
+def _tolerated(turn: Turn, line_id: str, quantity: Decimal) -> Decimal:
+    """Tell how much of a line may be delivered: what each license it draws on tolerates."""
+    stated = [
+        entry.over_percent or ZERO
+        for entry in turn.state.reservations
+        if entry.line_id == line_id and entry.state in ("granted", "confirming")
+    ]
+    return quantity + quantity * min(stated, default=ZERO) / 100
+
+
+def posted(turn: Turn, event: ReservationPosted) -> None:
+    """Take the answer to a settlement: an overdraft, or terms not kept, is a breach; told once."""
+    over = event.overdrawn if event.result != "settled_within_tolerance" else None
+    # More than was reserved is told when it ships, against the order; the rest the ledger sees.
+    broken = tuple(name for name in event.breaches or () if name != "over_quantity")
+    if (over is None and not broken) or event.request_id in turn.state.overdrafts:
+        return
+    turn.update(overdrafts=(*turn.state.overdrafts, event.request_id))
+    shipment = _shipment_of(turn.state, event.reservation_id, event.request_id)
+    if over is not None:
+        drawn = Overdraft(
+            license_id=event.license_id,
+            overdrawn=over.quantity,
+            unit=over.unit,
+            overdrawn_value=over.value,
+            currency=over.currency,
+        )
+        turn.breach("overdrawn", shipment, (), (drawn,))
+    if broken:
+        named = Overdraft(license_id=event.license_id)
+        turn.breach("condition", shipment, (), (named,), conditions=broken)
+
+
 def returned(turn: Turn) -> None:
-    """Goods came back. On record; credit is an officer's act in the ledger."""
+    """Goods came back: on record, and told to each license that they left on.
+
+    Whether it is credited the license says; none is for a shipment that nobody knows of.
+    """
     event: OrderReturned = turn.record.event
-    del event
+    state = turn.state
+    if event.return_id in state.returns or event.shipment_id not in state.shipments:
+        return
+    turn.update(returns=(*state.returns, event.return_id))
+    for line in event.lines:
+        left_on = [e for e in turn.state.reservations if e.line_id == line.line_id and e.shipped]
+        for regime in dict.fromkeys(entry.regime for entry in left_on):
+            own = [entry for entry in left_on if entry.regime == regime]
+            for entry, part in _divided([_of_what_left(entry) for entry in own], line):
+                _return_one(turn, event, part, entry)
+
+
+def _of_what_left(entry: Reservation) -> Reservation:
+    """See an entry by what of it may come back: what left on it, less what is back already."""
+    return entry.model_copy(update={"covers": entry.shipped, "shipped": entry.returned})
+
+
+def _return_one(turn: Turn, event: OrderReturned, line: ShippedLine, entry: Reservation) -> None:
+    request_id = derived_id(entry.reservation_id, "return", event.return_id)
+    told = ReservationReturned(
+        **_head(turn, entry, request_id, line),
+        shipment_id=event.shipment_id,
+        return_id=event.return_id,
+        returned_at=event.returned_at,
+    )
+    turn.to_ledger(entry.license_id, "return", told, entry.reservation_id, event.return_id)
+    entries.replace_entry(turn, entry, returned=entry.shipped + line.quantity)

@@ -1,6 +1,7 @@
 """What the gate remembers of one order."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Final, Literal
 
 from pydantic import Field
@@ -10,13 +11,32 @@ from schemas.checks import OfficerDecided, OrderAssessed
 from schemas.decisions import DecisionReason
 from schemas.envelope import Recorded
 from schemas.events import encode
-from schemas.orders import Finding
+from schemas.orders import Finding, Weight
 
+ZERO: Final = Decimal(0)
 ORDER: Final = ""
 """Name of the only entity of an order's aggregate."""
 
 Phase = Literal["unknown", "reserving", "released", "held", "rejected", "closed"]
 TERMINAL: Final = ("rejected", "closed")
+
+
+class Totals(Model):
+    """What a line wants of a license, in the line's own unit and currency."""
+
+    quantity: Amount
+    net_weight: Weight | None = None
+    gross_weight: Weight | None = None
+    value: Amount | None = None
+    order_value: Amount | None = None
+
+
+class Unassigned(Model):
+    """An officer took a license off an order, or off one line, for this revision."""
+
+    license_id: str
+    line_id: str | None
+    text: str
 
 
 class Reservation(Model):
@@ -27,10 +47,31 @@ class Reservation(Model):
     line_id: str
     regime: str
     facts: str
-    """Digest of what was asked; a reservation made on other facts is of no use."""
+    """Digest of what was asked, but for the totals; one made on other facts is of no use."""
+    line: Totals
+    """What the whole line wants. With other totals a reservation is adjusted, or of no use."""
+    held: Totals | None = None
+    """What is reserved, where that is more: less is told only once nothing can have left on it."""
+    covers: Amount
+    """How much of the line it covers; less than all where the line is split over licenses."""
+    covers_value: Amount | None = None
+    partial: bool = False
+    """Whether the ledger might grant a part."""
     time_basis: Literal["log", "event"]
-    state: Literal["asked", "granted", "confirming", "refused", "withdrawn", "leaving"]
-    """leaving: of no use any more, but the goods may be on a truck (recall window)."""
+    state: Literal[
+        "asked",
+        "granted",
+        "confirming",
+        "adjusting",
+        "refused",
+        "withdrawn",
+        "leaving",
+        "settled",
+    ]
+    """leaving: of no use any more, but the goods may be on a truck (recall window).
+
+    settled: the goods left on it, and nothing more will; what comes back is told the ledger.
+    """
     quantity: Amount | None = None
     unit: str = ""
     value: Amount | None = None
@@ -47,7 +88,12 @@ class Reservation(Model):
     question: str = ""
     """Request id of the last question; an answer to an earlier one says nothing of today."""
     recall_at: Instant | None = None
-    """leaving: when the goods can no longer be on a truck."""
+    """leaving, or more held than wanted: when the goods can no longer be on a truck."""
+    over_percent: Amount | None = None
+    """What a delivery may exceed it by."""
+    shipped: Amount = ZERO
+    """How much of the line left on it, in the line's own unit."""
+    returned: Amount = ZERO
 
 
 class Release(Model):
@@ -123,6 +169,8 @@ class OrderState(Model):
     """Settlements whose overdraft was told."""
     shipped: dict[str, Amount] = Field(default_factory=dict)
     """Quantity shipped so far by line, in the line's own unit."""
+    returns: tuple[str, ...] = ()
+    unassigned: tuple[Unassigned, ...] = ()
     wanted: tuple[str, ...] = ()
     held_revision: int = 0
     answer_by: Instant | None = None
@@ -142,7 +190,7 @@ class OrderState(Model):
     @property
     def recall_at(self) -> datetime | None:
         """When the first of the reservations that wait for a recall may be given back."""
-        waiting = [e.recall_at for e in self.reservations if e.state == "leaving" and e.recall_at]
+        waiting = [e.recall_at for e in self.reservations if e.recall_at is not None]
         return min(waiting, default=None)
 
     @property

@@ -226,6 +226,7 @@ class Turn:
         shipment_id: str,
         lines: tuple[str, ...],
         licenses: tuple[Overdraft, ...] = (),
+        conditions: tuple[str, ...] | None = None,
     ) -> None:
         """Write that goods left which were not released."""
         event = BreachRaised(
@@ -236,6 +237,7 @@ class Turn:
             kind=kind,
             lines=lines,
             licenses=licenses,
+            conditions=conditions,
             chain=self._link(),
         )
         self._chained(event.breach_id, event)
@@ -250,11 +252,11 @@ def _decided_lines(state: OrderState) -> tuple[DecidedLine, ...]:
     known = state.assessed
     if known is None:
         return ()
-    granted = {
-        (entry.line_id, entry.regime): entry.license_id
-        for entry in state.reservations
-        if entry.state in ("granted", "confirming")
-    }
+    granted: dict[tuple[str, str], tuple[str, ...]] = {}
+    for entry in state.reservations:
+        if entry.state in ("granted", "confirming"):
+            place = (entry.line_id, entry.regime)
+            granted[place] = (*granted.get(place, ()), entry.license_id)
     return tuple(
         DecidedLine(
             line_id=line.line_id,
@@ -262,7 +264,7 @@ def _decided_lines(state: OrderState) -> tuple[DecidedLine, ...]:
                 regime: _decided_regime(
                     assessed.verdict.decision,
                     settled_by(state, line.line_id, regime, assessed),
-                    granted.get((line.line_id, regime)),
+                    granted.get((line.line_id, regime), ()),
                 )
                 for regime, assessed in line.regimes.items()
             },
@@ -273,11 +275,12 @@ def _decided_lines(state: OrderState) -> tuple[DecidedLine, ...]:
 
 @lru_cache(maxsize=4096)
 def _decided_regime(
-    decision: Verdict, settled: Literal["none", "license", "officer"] | None, drawn: str | None
+    decision: Verdict,
+    settled: Literal["none", "license", "officer"] | None,
+    drawn: tuple[str, ...],
 ) -> DecidedRegime:
     """Most lines are settled in one of a few ways; what is frozen can be shared."""
-    ids = () if drawn is None else (drawn,)
-    return DecidedRegime(decision=decision, settled_by=settled, license_ids=ids)
+    return DecidedRegime(decision=decision, settled_by=settled, license_ids=drawn)
 
 
 def _drawn(state: OrderState) -> tuple[DrawnLicense, ...]:

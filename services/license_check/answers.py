@@ -1,27 +1,40 @@
 """The ledger's answers to the gate, addressed to the order they concern."""
 
+from datetime import date
 from typing import Any, Literal
 
-from schemas.base import Model
+from schemas.base import Model, built, changed
 from schemas.checks import (
+    Measured,
     OfReservation,
     ReservationGranted,
     ReservationPosted,
     ReservationRefused,
+    ReservationRequested,
     ReservationWithdrawn,
 )
 from schemas.decisions import HoldReason
 from schemas.envelope import Output, Recorded, output_id
-from schemas.topics import CHECKS
+from schemas.licenses import LicenseEventRefused
+from schemas.topics import CHECKS, LICENSES
 from services.license_check.book import License, Reservation
 
+Operation = Literal["adjust", "settle", "void", "return"]
 
-def _output(record: Recorded[Model], kind: str, event: Any) -> Output:
+
+def _output(record: Recorded[Any], kind: str, event: Any) -> Output:
     return Output(CHECKS.name, event.key, output_id(record, kind, event.reservation_id), event)
 
 
-def _head(asked: OfReservation, record: Recorded[Model]) -> dict[str, Any]:
-    """Fill what every answer carries: ids, and where in the ledger it was given."""
+def _head(
+    asked: OfReservation, record: Recorded[Any], line_id: str = "-", regime: str = "-"
+) -> dict[str, Any]:
+    """Fill what every answer carries: ids, and where in the ledger it was given.
+
+    A request names its line and regime itself; of the others only the reservation knows them.
+    """
+    if isinstance(asked, ReservationRequested):
+        line_id, regime = asked.line_id, asked.regime
     return {
         "order_source": asked.order_source,
         "order_id": asked.order_id,
@@ -30,8 +43,8 @@ def _head(asked: OfReservation, record: Recorded[Model]) -> dict[str, Any]:
         "reservation_id": asked.reservation_id,
         "request_id": asked.request_id,
         "license_id": asked.license_id,
-        "line_id": getattr(asked, "line_id", None) or "-",
-        "regime": getattr(asked, "regime", None) or "-",
+        "line_id": line_id,
+        "regime": regime,
         "ledger_partition": record.partition,
         "ledger_offset": record.offset,
     }
@@ -48,19 +61,29 @@ def granted(
     request = reservation.request
     assert request is not None, "only a request is granted"
     assert reservation.valid_to is not None, "a grant has a validity"
-    head = _head(record.event, record) | {"line_id": request.line_id, "regime": request.regime}
-    event = ReservationGranted(
-        **head,
+    event = built(
+        ReservationGranted,
+        **_head(record.event, record, request.line_id, request.regime),
         result=result,
         quantity=reservation.quantity,
         unit=reservation.unit,
         value=reservation.value,
         currency=reservation.currency,
+        stated=_other_side(reservation),
+        over_percent=after.terms.over_percent if after.terms else None,
         valid_to=reservation.valid_to,
         balance_before=before.balance(),
         balance_after=after.balance(),
     )
     return _output(record, "granted", event)
+
+
+def _other_side(reservation: Reservation) -> Measured | None:
+    """Say what a grant is in the line's own measure, where that is not what was asked."""
+    asked = reservation.request
+    assert asked is not None, "only a request is granted"
+    same = (asked.unit, asked.currency) == (reservation.unit, reservation.currency)
+    return None if same and reservation.stated_quantity is None else reservation.stated()
 
 
 def refused(
@@ -71,10 +94,10 @@ def refused(
     result: str | None = None,
 ) -> Output:
     """Say that nothing was reserved, and why."""
-    head = _head(asked, record)
-    return _output(
-        record, "refused", ReservationRefused(**head, result=result, reason=reason, text=text)
+    event = built(
+        ReservationRefused, **_head(asked, record), result=result, reason=reason, text=text
     )
+    return _output(record, "refused", event)
 
 
 def repeated(record: Recorded[Any], known: Reservation, license_: License) -> Output:
@@ -95,40 +118,78 @@ def repeated(record: Recorded[Any], known: Reservation, license_: License) -> Ou
 
 
 def _same_facts(known: Reservation, request: Any) -> bool:
+    """Compare all but the time of asking; once adjusted, the totals have moved on."""
     assert known.request is not None, "checked by the caller"
     ignored = {"request_id": request.request_id, "answer_by": request.answer_by}
-    return bool(known.request.model_copy(update=ignored) == request)
+    if known.adjusted:
+        moved = (
+            "quantity", "net_weight", "gross_weight", "value", "order_value", "conversions",
+        )  # fmt: skip
+        ignored |= {name: getattr(request, name) for name in moved}
+    return bool(changed(known.request, **ignored) == request)
 
 
 def withdrawn(
-    record: Recorded[Any], reservation_id: str, reservation: Reservation, reason: HoldReason
+    record: Recorded[Any],
+    reservation_id: str,
+    reservation: Reservation,
+    reason: HoldReason,
+    text: str = "",
 ) -> Output:
     """Say that a reservation no longer stands."""
     request = reservation.request
     assert request is not None, "only an open reservation is withdrawn"
     assert request.reservation_id == reservation_id, "reservations are filed under their id"
-    event = ReservationWithdrawn(
-        **_head(request, record), reason=reason, text=f"{request.license_id}: {reason}"
-    )
+    words = f"{request.license_id}: {text or reason}"
+    event = built(ReservationWithdrawn, **_head(request, record), reason=reason, text=words)
     return _output(record, "withdrawn", event)
 
 
-def posted(
+def posted(  # noqa: PLR0913 - what a posting says, each by name
     record: Recorded[Any],
     asked: OfReservation,
-    operation: Literal["adjust", "settle", "void"],
+    operation: Operation,
     result: str,
     before: License,
     after: License | None = None,
+    *,
+    text: str | None = None,
+    sides: tuple[Measured, Measured] | None = None,
+    breaches: tuple[str, ...] = (),
+    report_by: date | None = None,
 ) -> Output:
-    """Answer an adjust, settle or void, with an overdraft where there is one."""
+    """Answer an adjust, settle, void or return, with an overdraft where there is one.
+
+    `sides`: what the order states, and what the license counts; none where they are one measure.
+    """
     now = before if after is None else after
-    event = ReservationPosted(
+    event = built(
+        ReservationPosted,
         **_head(asked, record),
         operation=operation,
         result=result,
+        text=text,
+        stated=sides[0] if sides else None,
+        drawn=sides[1] if sides else None,
+        breaches=breaches or None,
+        report_by=report_by,
         overdrawn=now.overdraft(),
         balance_before=before.balance(),
         balance_after=now.balance(),
     )
     return _output(record, "posted", event)
+
+
+def not_applied(record: Recorded[Model], license_id: str, result: str, text: str) -> Output:
+    """Say that an event on a license was not applied, and why."""
+    event = built(
+        LicenseEventRefused,
+        license_id=license_id,
+        event=type(record.event).__name__,
+        event_id=record.id,
+        result=result,
+        text=text,
+        ledger_partition=record.partition,
+        ledger_offset=record.offset,
+    )
+    return Output(LICENSES.name, record.key, output_id(record, "not-applied"), event)

@@ -5,8 +5,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Final, Literal
 
-from schemas.base import Amount, Instant, Model
-from schemas.checks import Balance, ReservationRequested
+from pydantic import Field
+
+from schemas.base import Amount, Instant, Model, built
+from schemas.checks import Balance, Measured, ReservationRequested
 from schemas.decisions import HoldReason
 from schemas.envelope import Output
 from schemas.fold import Partition
@@ -17,11 +19,12 @@ LICENSE: Final = ""
 """Name of the license itself among the entities of its aggregate; the others are reservations."""
 ZERO: Final = Decimal(0)
 
-_STATE_REASONS: Final = {
+STATE_REASONS: Final = {
     "suspended": HoldReason.LICENSE_SUSPENDED,
     "revoked": HoldReason.LICENSE_REVOKED,
     "unknown": HoldReason.LICENSE_UNKNOWN,
 }
+Standing = Literal["active", "suspended", "unknown", "revoked", "expired", "exhausted", "overdrawn"]
 
 
 class Change(Model):
@@ -32,6 +35,14 @@ class Change(Model):
     amendment: int
     applied: bool = False
     """Whether log time has reached it, and reservations were answered."""
+
+
+class Disputed(Model):
+    """An amendment the books cannot take: nothing is granted until a later one, or an officer."""
+
+    offset: int
+    amendment: int
+    result: str
 
 
 class License(Model):
@@ -45,6 +56,7 @@ class License(Model):
     amendment: int = 0
     changes: tuple[Change, ...] = ()
     unreadable_offsets: tuple[int, ...] = ()
+    disputed: tuple[Disputed, ...] = ()
     conflict: bool = False
     expired: bool = False
     """Whether reservations were answered for the end of its validity."""
@@ -53,10 +65,21 @@ class License(Model):
     used_value: Amount = ZERO
     reserved_value: Amount = ZERO
     adjustments: tuple[str, ...] = ()
+    documents: dict[str, Amount] = Field(default_factory=dict)
+    """What is drawn under each document that the license requires (`documents.key_of`)."""
+    shipments: dict[str, Amount] = Field(default_factory=dict)
+    """What each shipment drew, where the license limits shipments."""
+    open_orders: dict[str, int] = Field(default_factory=dict)
+    """Open reservations by order, where the license limits shipments."""
+    alerted_quantity: int = 0
+    """Highest threshold of use in quantity that was told, in percent; likewise in value."""
+    alerted_value: int = 0
+    alerted_days: int | None = None
+    """Days before the end that were told last."""
 
     def state_at(self, moment: datetime) -> str:
         """Tell the state at a moment: active, suspended, revoked or unknown."""
-        if self.terms is None or self.unreadable_offsets or self.conflict:
+        if self.terms is None or self.unreadable_offsets or self.disputed or self.conflict:
             return "unknown"
         state: str = self.terms.status
         for change in self.changes:
@@ -66,10 +89,22 @@ class License(Model):
 
     def refusal_at(self, moment: datetime) -> HoldReason | None:
         """Tell why nothing may be granted at a moment, by state and validity alone."""
-        reason = _STATE_REASONS.get(self.state_at(moment))
+        reason = STATE_REASONS.get(self.state_at(moment))
         if reason is not None or self.terms is None:
             return reason
         return validity(self.terms, day_in(self.terms.regime, moment))
+
+    def standing_at(self, moment: datetime) -> Standing:
+        """Tell what the license is worth at a moment, the gravest first."""
+        state = self.state_at(moment)
+        if state != "active" or self.terms is None:
+            return state  # type: ignore[return-value]
+        if day_in(self.terms.regime, moment) > self.terms.valid_to:
+            return "expired"
+        left = [x for x in (self.remaining_quantity, self.remaining_value) if x is not None]
+        if self.overdraft() is not None and not self.within_tolerance():
+            return "overdrawn"
+        return "exhausted" if left and min(left) <= ZERO else "active"
 
     @property
     def remaining_quantity(self) -> Decimal | None:
@@ -86,11 +121,13 @@ class License(Model):
     def balance(self) -> Balance:
         """What is left, never below zero; an overdraft is told apart."""
         quantity, value = self.remaining_quantity, self.remaining_value
-        return Balance(
+        terms = self.terms
+        return built(
+            Balance,
             quantity=None if quantity is None else max(quantity, ZERO),
-            unit=self.terms.unit if self.terms else None,
+            unit=terms.unit if terms else None,
             value=None if value is None else max(value, ZERO),
-            currency=self.terms.currency if self.terms else None,
+            currency=terms.currency if terms else None,
         )
 
     def overdraft(self) -> Balance | None:
@@ -105,6 +142,32 @@ class License(Model):
             value=value,
             currency=self.terms.currency if self.terms else None,
         )
+
+    def within_tolerance(self) -> bool:
+        """Tell whether what is used stays within the over-delivery the license tolerates."""
+        terms = self.terms
+        if terms is None or terms.over_percent is None or terms.quantity is None:
+            return False
+        value_fits = terms.value is None or self.used_value + self.reserved_value <= terms.value
+        drawn = self.used_quantity + self.reserved_quantity
+        return value_fits and drawn <= with_tolerance(terms.quantity, terms.over_percent)
+
+
+def with_tolerance(quantity: Decimal, percent: Decimal | None) -> Decimal:
+    """Add what may be delivered beyond a quantity (15 CFR 750.11: shipping tolerances)."""
+    return quantity if percent is None else quantity + quantity * percent / 100
+
+
+def utilisation(license_: License) -> Decimal | None:
+    """Tell how much is used or reserved, 1 being all of it: the nearer limit; None without one."""
+    terms = license_.terms
+    if terms is None:
+        return None
+    drawn = (
+        (terms.quantity, license_.used_quantity + license_.reserved_quantity),
+        (terms.value, license_.used_value + license_.reserved_value),
+    )
+    return max((amount / limit for limit, amount in drawn if limit), default=None)
 
 
 def validity(terms: LicenseTerms, day: date) -> HoldReason | None:
@@ -127,12 +190,20 @@ class Reservation(Model):
     unit: str = ""
     value: Amount | None = None
     currency: str | None = None
+    stated_quantity: Amount | None = None
+    """The part of the request that it covers, in the line's own unit; null: all of it."""
+    stated_value: Amount | None = None
     used_quantity: Amount = ZERO
     used_value: Amount = ZERO
+    documents: tuple[str, ...] = ()
+    """Documents it was granted on, whose own quantity it uses up."""
     valid_to: date | None = None
     granted_offset: int = 0
     """Where in the ledger it was granted: tells the newer from the older."""
     shipments: tuple[str, ...] = ()
+    returns: tuple[str, ...] = ()
+    adjusted: tuple[str, ...] = ()
+    """Requests to adjust that were answered, latest last."""
     closed_at: Instant | None = None
 
     @property
@@ -147,6 +218,20 @@ class Reservation(Model):
             return ZERO
         return max(self.value - self.used_value, ZERO)
 
+    def stated(self) -> Measured | None:
+        """What it covers, as the line states it: the other side of the conversion."""
+        asked = self.request
+        if asked is None:
+            return None
+        partial = self.stated_quantity is not None
+        return built(
+            Measured,
+            quantity=self.stated_quantity if partial else asked.quantity,
+            unit=asked.unit,
+            value=self.stated_value if partial else asked.value,
+            currency=asked.currency,
+        )
+
 
 Aggregate = Mapping[str, Model]
 """A license and its reservations, by name."""
@@ -156,11 +241,12 @@ Effect = tuple[dict[str, Model | None], list[Output]]
 
 def days_of(request: ReservationRequested, now: datetime) -> tuple[date, ...]:
     """List the days a license must be valid on: the event's, the ledger's, the shipment's."""
-    moments = (request.as_of,) if request.time_basis == "event" else (request.as_of, now)
-    days = [day_in(request.regime, moment) for moment in moments]
-    if request.requested_ship_date is not None:
-        days.append(request.requested_ship_date)
-    return tuple(dict.fromkeys(days))
+    days: tuple[date, ...] = (day_in(request.regime, request.as_of),)
+    if request.time_basis != "event":
+        today = day_in(request.regime, now)
+        days = days if today in days else (*days, today)
+    ship = request.requested_ship_date
+    return days if ship is None or ship in days else (*days, ship)
 
 
 def clock_of(request: ReservationRequested, partition: Partition) -> datetime:

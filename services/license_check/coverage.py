@@ -5,86 +5,47 @@ A license covers only what it names in every respect; a restriction that cannot 
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from functools import lru_cache
 from typing import Final
 
-from schemas.checks import RequestedItem, RequestedParty, ReservationRequested
 from schemas.decisions import HoldReason
 from schemas.licenses import ANY, LicenseTerms
-from schemas.orders import Document, Weight
-from services.license_check.units import convert
+from services.license_check.conditions import open_condition
+from services.license_check.content import measured
+from services.license_check.documents import NOTHING, Usage, required
+from services.license_check.exchange import exchanged
+from services.license_check.facts import Asked, Draw, Refusal, asked_at
+from services.license_check.names import code_covers, same_name
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What is to be shipped, by whom, to whom, on which days."""
-
-    regime: str
-    holder: str
-    item: RequestedItem
-    parties: tuple[RequestedParty, ...] | None
-    destination: str
-    days: tuple[date, ...]
-    quantity: Decimal
-    unit: str
-    net_weight: Weight | None
-    value: Decimal | None
-    currency: str | None
-    documents: tuple[Document, ...]
-    names_end_user: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a license does not cover, and the nearest change that would make it."""
-
-    reason: HoldReason
-    change: str
-
-
-@dataclass(frozen=True, slots=True)
-class Draw:
-    """What a line draws on a license, in the license's own unit and currency."""
-
-    quantity: Decimal
-    unit: str
-    value: Decimal | None
-    currency: str | None
-
-
-def facts_of(request: ReservationRequested, days: tuple[date, ...]) -> Facts:
-    """Read the facts a reservation request carries."""
-    return Facts(
-        regime=request.regime,
-        holder=request.exporter,
-        item=request.item,
-        parties=request.parties,
-        destination=request.destination,
-        days=days,
-        quantity=request.quantity,
-        unit=request.unit,
-        net_weight=request.net_weight,
-        value=request.value,
-        currency=request.currency,
-        documents=request.documents,
-        names_end_user=request.names_end_user,
-    )
-
-
-def coverage(terms: LicenseTerms, facts: Facts) -> Draw | Refusal:
+def coverage(
+    terms: LicenseTerms, asked: Asked, days: tuple[date, ...], usage: Usage = NOTHING
+) -> Draw | Refusal:
     """Tell what a line would draw on a license, or the first respect in which it is not covered.
 
     The checks run from "another license altogether" to "nearly fits", so that of several refusals
-    the one furthest down is the nearest miss.
+    the one furthest down is the nearest miss. `usage`: what was drawn under each document so far.
     """
-    for check in CHECKS:
-        refusal = check(terms, facts)
+    for check in _SCOPE:
+        refusal = check(terms, asked)
         if refusal is not None:
             return refusal
-    return _draw(terms, facts)
+    drawn = _draw(terms, asked)
+    if isinstance(drawn, Refusal):
+        return drawn
+    refusal = _validity(terms, days)
+    if refusal is not None:
+        return refusal
+    if terms.requires:
+        shown = required(terms, asked, days, drawn, usage)
+        if isinstance(shown, Refusal):
+            return shown
+        drawn = replace(drawn, documents=shown)
+    if terms.conditions:
+        refusal = open_condition(terms, asked, drawn)
+    return refusal or drawn
 
 
 def nearness(reason: HoldReason) -> int:
@@ -92,48 +53,32 @@ def nearness(reason: HoldReason) -> int:
     return _NEARNESS.get(reason, 0)
 
 
-def same_name(left: str, right: str) -> bool:
-    """Compare names as a license prints them: letter case and spacing do not matter."""
-    return left == right or folded_name(left) == folded_name(right)
-
-
-@lru_cache(maxsize=16_384)
-def folded_name(name: str) -> str:
-    """Reduce a name to what is compared."""
-    return " ".join(name.split()).casefold()
-
-
 def _named(name: str, allowed: Iterable[str]) -> bool:
     return any(entry == ANY or same_name(entry, name) for entry in allowed)
 
 
-def _holder(terms: LicenseTerms, facts: Facts) -> Refusal | None:
-    if terms.regime != facts.regime:
-        return Refusal(HoldReason.NO_LICENSE, f"issued under {terms.regime}, not {facts.regime}")
-    if terms.holder != ANY and not same_name(terms.holder, facts.holder):
-        return Refusal(HoldReason.NO_LICENSE, f"held by {terms.holder}, not {facts.holder}")
+def _holder(terms: LicenseTerms, asked: Asked) -> Refusal | None:
+    if terms.regime != asked.regime:
+        return Refusal(HoldReason.NO_LICENSE, f"issued under {terms.regime}, not {asked.regime}")
+    if terms.holder != ANY and not same_name(terms.holder, asked.exporter):
+        return Refusal(HoldReason.NO_LICENSE, f"held by {terms.holder}, not {asked.exporter}")
     return None
 
 
-def _code_covers(allowed: str, code: str) -> bool:
-    """A paragraph stands under its parent code: 1C905 covers 1C905.b."""
-    return allowed in (ANY, code) or code.startswith(allowed + ".")
-
-
-def _item(terms: LicenseTerms, facts: Facts) -> Refusal | None:
+def _item(terms: LicenseTerms, asked: Asked) -> Refusal | None:
     """Every list that names something must name the item; naming nothing covers nothing."""
-    item = facts.item
-    category = () if item.category is None else (str(item.category),)
-    lists = (
-        (terms.codes, item.codes, _code_covers),
-        (terms.categories, category, lambda allowed, own: allowed in (ANY, own)),
-        (terms.materials, item.materials, lambda allowed, own: _named(own, (allowed,))),
-    )
-    named = [entry for entry in lists if entry[0]]
-    fits = bool(named) and all(_any_named(*entry) for entry in named)
+    item = asked.item
+    fits = bool(terms.codes or terms.categories or terms.materials)
+    if fits and terms.codes:
+        fits = _any_named(terms.codes, item.codes, code_covers)
+    if fits and terms.categories:
+        fits = ANY in terms.categories or str(item.category) in terms.categories
+    if fits and terms.materials:
+        fits = _any_named(terms.materials, item.materials, same_name)
     if fits:
         return None
-    wanted = ", ".join((*item.codes, *(f"category {entry}" for entry in category))) or "the item"
+    category = () if item.category is None else (f"category {item.category}",)
+    wanted = ", ".join((*item.codes, *category)) or "the item"
     return Refusal(HoldReason.ITEM_MISMATCH, f"would have to name {wanted}")
 
 
@@ -145,28 +90,45 @@ def _any_named(
     return any(covers(entry, value) for entry in allowed for value in own)
 
 
-def _destination(terms: LicenseTerms, facts: Facts) -> Refusal | None:
-    if ANY in terms.destinations or facts.destination in terms.destinations:
+def _destination(terms: LicenseTerms, asked: Asked) -> Refusal | None:
+    """A country group covers the countries it had when the license was entered."""
+    if asked.destination in terms.destinations or ANY in terms.destinations:
         return None
-    return Refusal(HoldReason.DESTINATION_MISMATCH, f"would have to name {facts.destination}")
+    for group in terms.destinations if terms.groups else ():
+        if asked.destination in (terms.groups or {}).get(group, ()):
+            return None
+    return Refusal(HoldReason.DESTINATION_MISMATCH, f"would have to name {asked.destination}")
 
 
-def _parties(terms: LicenseTerms, facts: Facts) -> Refusal | None:
-    for role, allowed in (("consignee", terms.consignees), ("end_user", terms.end_users)):
-        names = [party.name for party in facts.parties or () if party.role == role]
-        if ANY in allowed and not (role == "end_user" and facts.names_end_user):
+def _parties(terms: LicenseTerms, asked: Asked) -> Refusal | None:
+    return _party("consignee", terms.consignees, asked) or _party(
+        "end_user", terms.end_users, asked
+    )
+
+
+def _party(role: str, allowed: tuple[str, ...], asked: Asked) -> Refusal | None:
+    """Everybody in a role must be allowed; whoever is presumed denied, by name."""
+    strict = role == "end_user" and asked.names_end_user
+    if ANY in allowed and not strict:
+        return None
+    stated = tuple(entry for entry in allowed if entry != ANY)
+    nobody = True
+    for party in asked.parties or ():
+        if party.role != role:
             continue
-        stated = tuple(entry for entry in allowed if entry != ANY)
-        if not names:
-            return Refusal(HoldReason.PARTY_MISMATCH, f"the order would have to name its {role}")
-        missing = [name for name in names if not _named(name, stated)]
-        if missing:
-            return Refusal(HoldReason.PARTY_MISMATCH, f"would have to name {missing[0]} as {role}")
+        nobody = False
+        if not _named(party.name, stated):
+            return Refusal(HoldReason.PARTY_MISMATCH, f"would have to name {party.name} as {role}")
+    if nobody:
+        return Refusal(HoldReason.PARTY_MISMATCH, f"the order would have to name its {role}")
     return None
 
 
-def _validity(terms: LicenseTerms, facts: Facts) -> Refusal | None:
-    for day in facts.days:
+_SCOPE: Final = (_holder, _item, _destination, _parties)
+
+
+def _validity(terms: LicenseTerms, days: tuple[date, ...]) -> Refusal | None:
+    for day in days:
         if day < terms.valid_from:
             return Refusal(HoldReason.LICENSE_NOT_YET_VALID, f"valid from {terms.valid_from}")
         if day > terms.valid_to:
@@ -174,58 +136,6 @@ def _validity(terms: LicenseTerms, facts: Facts) -> Refusal | None:
     return None
 
 
-def _measure(terms: LicenseTerms, facts: Facts) -> Refusal | None:
-    if terms.quantity_basis != "net":
-        return Refusal(
-            HoldReason.UNIT_MISMATCH, f"counts by {terms.quantity_basis}, which is not evaluated"
-        )
-    if terms.unit is not None and _quantity(terms, facts) is None:
-        return Refusal(
-            HoldReason.UNIT_MISMATCH,
-            f"counts in {terms.unit}; the line is in {facts.unit} without a net weight",
-        )
-    if terms.value is not None and (facts.value is None or facts.currency != terms.currency):
-        return Refusal(
-            HoldReason.UNIT_MISMATCH, f"limited in {terms.currency}; the line states no such value"
-        )
-    return None
-
-
-def _documents(terms: LicenseTerms, facts: Facts) -> Refusal | None:
-    for kind in terms.requires:
-        if not any(_document_fits(document, kind, facts) for document in facts.documents):
-            return Refusal(
-                HoldReason.EUC_MISSING, f"the order needs a valid {kind} for its end user"
-            )
-    return None
-
-
-def _document_fits(document: Document, kind: str, facts: Facts) -> bool:
-    users = [party.name for party in facts.parties or () if party.role == "end_user"]
-    in_time = document.valid_until is None or all(d <= document.valid_until for d in facts.days)
-    issued = all(document.issued <= day for day in facts.days)
-    names = (
-        document.end_user is not None
-        and users
-        and all(same_name(document.end_user, user) for user in users)
-    )
-    # Limits on items and quantity of a document are not evaluated, so such a document does not fit.
-    unlimited = document.items is None and document.quantity is None
-    return document.kind == kind and in_time and issued and bool(names) and unlimited
-
-
-def _conditions(terms: LicenseTerms, facts: Facts) -> Refusal | None:
-    del facts
-    if terms.conditions:
-        return Refusal(HoldReason.CONDITION_OPEN, f"condition {terms.conditions[0]} is open")
-    if terms.max_shipments is not None:
-        return Refusal(HoldReason.CONDITION_OPEN, "a limit on shipments is open")
-    return None
-
-
-CHECKS: Final = (
-    _holder, _item, _destination, _parties, _measure, _validity, _documents, _conditions,
-)  # fmt: skip
 _NEARNESS: Final = {
     HoldReason.ITEM_MISMATCH: 1,
     HoldReason.DESTINATION_MISMATCH: 2,
@@ -242,16 +152,36 @@ _NEARNESS: Final = {
 }
 
 
-def _quantity(terms: LicenseTerms, facts: Facts) -> Decimal | None:
-    return convert(facts.quantity, facts.unit, facts.net_weight, terms.unit or facts.unit)
+def _draw(terms: LicenseTerms, asked: Asked) -> Draw | Refusal:
+    """Measure the line as the license counts: its unit and basis, its currency."""
+    quantity: Decimal | None = asked.quantity
+    if terms.unit is not None:
+        quantity = measured(
+            terms.quantity_basis, terms.unit, asked.item, asked.quantity, asked.unit,
+            asked.net_weight, asked.gross_weight,
+        )  # fmt: skip
+    if quantity is None or not quantity:
+        return Refusal(HoldReason.UNIT_MISMATCH, _unmeasured(terms, asked))
+    value, currency = asked.value, asked.currency
+    if terms.currency is not None:
+        if value is None or currency is None:
+            text = f"limited in {terms.currency}; the line states no value"
+            return Refusal(HoldReason.UNIT_MISMATCH, text)
+        value = exchanged(value, currency, terms.currency, asked.conversions, asked_at(asked))
+        if value is None:
+            text = f"limited in {terms.currency}; no rate of the last 31 days for {currency}"
+            return Refusal(HoldReason.UNIT_MISMATCH, text)
+        currency = terms.currency
+    return Draw(quantity, terms.unit or asked.unit, value, currency)
 
 
-def _draw(terms: LicenseTerms, facts: Facts) -> Draw:
-    quantity = _quantity(terms, facts) if terms.unit is not None else facts.quantity
-    assert quantity is not None, "measured above"
-    return Draw(
-        quantity=quantity,
-        unit=terms.unit or facts.unit,
-        value=facts.value,
-        currency=facts.currency,
-    )
+def _unmeasured(terms: LicenseTerms, asked: Asked) -> str:
+    """Say which fact a measurement lacks."""
+    if terms.quantity_basis == "gross":
+        return f"counts gross in {terms.unit}; the line states no gross weight"
+    if terms.quantity_basis != "net":
+        return (
+            f"counts {terms.quantity_basis} in {terms.unit}; the line states no composition or "
+            "compound to compute it from"
+        )
+    return f"counts in {terms.unit}; the line is in {asked.unit} without a net weight"

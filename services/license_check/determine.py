@@ -4,9 +4,10 @@ A sensor: it reads the license book, so a second run may answer differently. Wha
 licenses is advice; the ledger judges again, on its own state, with the same `coverage`.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Final
 
 from schemas.checks import (
@@ -17,6 +18,7 @@ from schemas.checks import (
     HoldCause,
     OrderAssessed,
     OrderClassified,
+    Rate,
     RequestedItem,
     RequestedParty,
     Unfit,
@@ -30,13 +32,16 @@ from schemas.classification import (
     Verdict,
 )
 from schemas.decisions import HoldReason
-from schemas.licenses import ANY, LicenseTerms
 from schemas.orders import Finding, Order, OrderLine
 from schemas.regimes import ZONES, day_in
-from services.license_check.book import License
-from services.license_check.coverage import Draw, Facts, Refusal, coverage, folded_name, nearness
+from services.license_check.candidates import Book, Found, Wanted, book_of, candidates, held_by
+from services.license_check.content import formula_in
+from services.license_check.coverage import nearness
+from services.license_check.facts import Facts
+from services.license_check.ladder import Ladder
 
-ENGINE: Final = "determine/1"
+__all__ = ["Book", "Rules", "book_of", "determine"]
+ENGINE: Final = "determine/2"
 CANDIDATES_MAX: Final = 16
 """More licenses than this are never tried for one line."""
 UNFIT_MAX: Final = 8
@@ -53,48 +58,41 @@ _HOLDS: Final = frozenset(reason.value for reason in HoldReason)
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
-    """The licenses as last read, by regime and holder, and how far each partition was read."""
-
-    licenses: Mapping[tuple[str, str], tuple[License, ...]]
-    offsets: Mapping[str, int]
-
-
-def book_of(licenses: Sequence[License], offsets: Mapping[str, int]) -> Book:
-    """Sort licenses by regime and holder; other exporters' licenses are no near miss."""
-    sorted_: dict[tuple[str, str], list[License]] = {}
-    for license_ in licenses:
-        if license_.terms is not None:
-            place = (license_.terms.regime, folded_name(license_.terms.holder))
-            sorted_.setdefault(place, []).append(license_)
-    return Book({place: tuple(found) for place, found in sorted_.items()}, dict(offsets))
-
-
-def held_by(book: Book, regime: str, holder: str) -> tuple[License, ...]:
-    """List the licenses of a regime that an exporter holds, or that anybody may use."""
-    own = book.licenses.get((regime, folded_name(holder)), ())
-    return (*own, *book.licenses.get((regime, ANY), ()))
-
-
-@dataclass(frozen=True, slots=True)
 class Rules:
     """The settings that decide what holds."""
 
     require_screening: bool
     event_basis: bool
+    ladder: Ladder
+
+
+@dataclass(slots=True)
+class Reads:
+    """What one determination reads, and which rates it used."""
+
+    book: Book
+    rules: Rules
+    rates: Sequence[Rate]
+    now: datetime
+    screening: tuple[HoldCause, ...]
+    used: dict[str, Rate] = field(default_factory=dict)
 
 
 def determine(
-    classified: OrderClassified, book: Book, log_time: datetime, rules: Rules
+    classified: OrderClassified,
+    book: Book,
+    log_time: datetime,
+    rules: Rules,
+    rates: Sequence[Rate] = (),
 ) -> OrderAssessed:
     """Assess every line under every regime. `log_time` is the classified record's own time."""
     order = classified.order
     now = classified.as_of if rules.event_basis else log_time
     lines = {line.line_id: line for line in order.lines}
     screening = _screening_holds(order) if rules.require_screening else ()
+    reads = Reads(book, rules, rates, now, screening)
     assessed = tuple(
-        _assess_line(line, lines[line.line_id], classified, book, now, screening)
-        for line in classified.lines
+        _assess_line(line, lines[line.line_id], classified, reads) for line in classified.lines
     )
     return OrderAssessed(
         order_source=classified.order_source,
@@ -109,6 +107,7 @@ def determine(
         findings=classified.findings,
         valid_until_bounds=_bounds(classified, assessed),
         book=dict(book.offsets),
+        rates=tuple(reads.used[name] for name in sorted(reads.used)),
         packs=classified.packs,
         engine=f"{classified.engine}+{ENGINE}",
     )
@@ -123,15 +122,10 @@ def days_of(regime: str, as_of: datetime, now: datetime, order: Order) -> tuple[
 
 
 def _assess_line(
-    classified: ClassifiedLine,
-    line: OrderLine,
-    whole: OrderClassified,
-    book: Book,
-    now: datetime,
-    screening: tuple[HoldCause, ...],
+    classified: ClassifiedLine, line: OrderLine, whole: OrderClassified, reads: Reads
 ) -> AssessedLine:
     regimes = {
-        regime: _assess(regime, verdict, classified, line, whole, book, now, screening)
+        regime: _assess(regime, verdict, classified, line, whole, reads)
         for regime, verdict in classified.regimes.items()
     }
     return AssessedLine(line_id=classified.line_id, regimes=regimes)
@@ -143,36 +137,41 @@ def _assess(
     classified: ClassifiedLine,
     line: OrderLine,
     whole: OrderClassified,
-    book: Book,
-    now: datetime,
-    screening: tuple[HoldCause, ...],
+    reads: Reads,
 ) -> AssessedRegime:
     finding = _finding(whole.findings, classified.line_id, regime)
-    holds = list(screening) if verdict.decision is not Verdict.NOT_APPLICABLE else []
+    holds = list(reads.screening) if verdict.decision is not Verdict.NOT_APPLICABLE else []
     item = None
-    candidates: tuple[Candidate, ...] = ()
+    able: tuple[Candidate, ...] = ()
     unfit: tuple[Unfit, ...] = ()
     for licensed_by in _licensed_by(regime, verdict):
         own = classified.regimes.get(licensed_by, verdict)
         item = _item(own, verdict, line)
-        facts = _facts(licensed_by, item, whole, line, now, verdict.decision)
-        found, missed = _candidates(facts, line, held_by(book, licensed_by, facts.holder), now)
-        candidates += found
-        unfit += missed
-    routed = verdict.decision is Verdict.OVERLAP_EXCLUDED and bool(candidates)
+        wanted = _wanted(licensed_by, item, whole, line, reads, verdict.decision)
+        found = _found(wanted, licensed_by, reads)
+        able += found.candidates
+        unfit += found.unfit
+    routed = verdict.decision is Verdict.OVERLAP_EXCLUDED and bool(able)
     if not routed:
         holds += _verdict_holds(regime, verdict, classified.reasons, stated=finding is not None)
     holds += _disputed(regime, verdict, classified.reasons, finding)
-    if verdict.decision is Verdict.LICENSE_REQUIRED and not candidates:
+    if verdict.decision is Verdict.LICENSE_REQUIRED and not able:
         holds.append(_no_candidate(regime, item, unfit))
     return AssessedRegime(
         verdict=verdict,
-        candidates=candidates[:CANDIDATES_MAX],
+        candidates=able[:CANDIDATES_MAX],
         unfit=unfit[:UNFIT_MAX],
         holds=tuple(dict.fromkeys(holds)),
         item=item,
         finding=finding,
     )
+
+
+def _found(wanted: Wanted, regime: str, reads: Reads) -> Found:
+    held = held_by(reads.book, regime, wanted.facts.exporter)
+    found = candidates(wanted, held, reads.rules.ladder)
+    reads.used.update({rate.rate_id: rate for rate in found.rates})
+    return found
 
 
 def _finding(findings: Sequence[Finding], line_id: str, regime: str) -> Finding | None:
@@ -262,6 +261,9 @@ def _item(own: RegimeVerdict, verdict: RegimeVerdict, line: OrderLine) -> Reques
         codes=tuple(code for code in codes if code is not None),
         category=verdict.category,
         materials=composed,
+        sku=line.sku,
+        composition=line.composition,
+        formula=None if line.composition else formula_in(line.description),
     )
 
 
@@ -275,74 +277,46 @@ def parties_of(order: Order) -> tuple[RequestedParty, ...] | None:
     )
 
 
-def _facts(
+def _wanted(
     regime: str,
     item: RequestedItem,
     whole: OrderClassified,
     line: OrderLine,
-    now: datetime,
+    reads: Reads,
     decision: Verdict,
-) -> Facts:
+) -> Wanted:
     order = whole.order
-    return Facts(
+    facts = Facts(
+        line_id=line.line_id,
         regime=regime,
-        holder=order.exporter.id,
+        exporter=order.exporter.id,
         item=item,
         parties=parties_of(order),
         destination=order.destination,
-        days=days_of(regime, whole.as_of, now, order),
         quantity=line.quantity,
         unit=line.unit,
+        asked_at=reads.now,
+        port=order.port,
+        shipping=order.shipping,
         net_weight=line.net_weight,
+        gross_weight=line.gross_weight,
         value=line.value,
+        order_value=order_value(order, line.currency),
         currency=line.currency,
+        conversions=tuple(reads.rates),
         documents=order.documents,
         names_end_user=decision is Verdict.DENY_PRESUMED,
     )
-
-
-def _candidates(
-    facts: Facts, line: OrderLine, licenses: Sequence[License], now: datetime
-) -> tuple[tuple[Candidate, ...], tuple[Unfit, ...]]:
-    """Try every license of the regime; order those that cover as `_preference` says."""
-    fitting: list[tuple[LicenseTerms, Candidate]] = []
-    unfit: list[Unfit] = []
-    for license_ in licenses:
-        judged = _judge(license_, facts, now)
-        if isinstance(judged, Refusal):
-            unfit.append(
-                Unfit(license_id=license_.license_id, reason=judged.reason, change=judged.change)
-            )
-            continue
-        assert license_.terms is not None, "judged above"
-        candidate = Candidate(
-            license_id=license_.license_id,
-            quantity=judged.quantity,
-            unit=judged.unit,
-            value=judged.value,
-            currency=judged.currency,
-        )
-        fitting.append((license_.terms, candidate))
+    days = days_of(regime, whole.as_of, reads.now, order)
     asked = line.license_ids or ()
-    fitting.sort(key=lambda fit: _preference(fit[0], asked))
-    unfit.sort(key=lambda miss: (-nearness(HoldReason(miss.reason)), miss.license_id))
-    return tuple(candidate for _, candidate in fitting), tuple(unfit)
+    return Wanted(facts, days, order.purpose, decision, asked, reads.now)
 
 
-def _judge(license_: License, facts: Facts, now: datetime) -> Draw | Refusal:
-    state = license_.refusal_at(now)
-    if license_.terms is None:
-        return Refusal(HoldReason.LICENSE_UNKNOWN, "is unknown")
-    covered = coverage(license_.terms, facts)
-    if isinstance(covered, Refusal) or state is None:
-        return covered
-    return Refusal(state, f"is not usable: {state}")
-
-
-def _preference(terms: LicenseTerms, asked: Sequence[str]) -> tuple[int, date, int, str]:
-    """Draw first what the order names, then what expires first, then what is least flexible."""
-    rank = asked.index(terms.license_id) if terms.license_id in asked else len(asked)
-    return rank, terms.valid_to, len(terms.destinations) + len(terms.end_users), terms.license_id
+def order_value(order: Order, currency: str | None) -> Decimal | None:
+    """Add up what the lines of an order are worth; None unless each states it in one currency."""
+    values = [line.value for line in order.lines if line.currency == currency]
+    stated = [value for value in values if value is not None]
+    return sum(stated, Decimal(0)) if len(stated) == len(order.lines) else None
 
 
 def _screening_holds(order: Order) -> tuple[HoldCause, ...]:

@@ -5,13 +5,16 @@ authorized = used + reserved + remaining - overdrawn, and nothing is granted bey
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Final
 
+from schemas.base import built, changed
 from schemas.checks import (
     DeadlineDue,
     ReservationAdjusted,
     ReservationConfirmRequested,
     ReservationRequested,
+    ReservationReturned,
     ReservationSettled,
     ReservationVoided,
     Unreadable,
@@ -28,9 +31,10 @@ from schemas.licenses import (
     LicenseRevoked,
     LicenseSuspended,
 )
-from services.license_check import answers, register
+from services.license_check import alerts, answers, register, settling
 from services.license_check.book import (
     LICENSE,
+    STATE_REASONS,
     ZERO,
     Aggregate,
     Effect,
@@ -39,8 +43,14 @@ from services.license_check.book import (
     clock_of,
     days_of,
 )
-from services.license_check.coverage import Draw, Refusal, coverage, facts_of
-from services.license_check.units import convert
+from services.license_check.conditions import shipments_max
+from services.license_check.coverage import coverage
+from services.license_check.facts import Draw, Refusal
+from services.license_check.parts import part_of
+from services.license_check.posting import posted
+
+ADJUSTED_KEPT: Final = 16
+"""Requests to adjust one reservation that are remembered, so that a duplicate undoes nothing."""
 
 
 def fold(aggregate: Aggregate, record: Recorded[Any], partition: Partition) -> Step:
@@ -51,9 +61,13 @@ def fold(aggregate: Aggregate, record: Recorded[Any], partition: Partition) -> S
     known = aggregate.get(LICENSE)
     license_ = known if isinstance(known, License) else License(license_id=record.key, terms=None)
     changes, outputs = handler(license_, aggregate, record, partition)
-    for entity in changes.values():
-        if isinstance(entity, License):
-            _assert_conserved(entity, alone=len(aggregate) + len(changes) <= 1)
+    after = changes.get(LICENSE)
+    if isinstance(after, License):
+        _assert_conserved(after, alone=len(aggregate) + len(changes) <= 1)
+        watched, warnings = alerts.watched(after, record)
+        if warnings:
+            changes[LICENSE] = watched
+            outputs += warnings
     return Step(partition, changes, tuple(outputs))
 
 
@@ -69,9 +83,6 @@ def _assert_conserved(license_: License, *, alone: bool) -> None:
     assert license_.reserved_quantity == ZERO or not alone, "reserved without a reservation"
 
 
-# Reservations
-
-
 def _request(
     license_: License, aggregate: Aggregate, record: Recorded[Any], partition: Partition
 ) -> Effect:
@@ -82,43 +93,52 @@ def _request(
     judged = judge(license_, request, partition)
     if isinstance(judged, Refusal):
         return {}, [answers.refused(record, request, judged.reason, judged.change)]
-    granted = license_.model_copy(
-        update={
-            "reserved_quantity": license_.reserved_quantity + judged.quantity,
-            "reserved_value": license_.reserved_value + (judged.value or ZERO),
-        }
-    )
+    part = part_of(license_, request, judged)
+    if isinstance(part, Refusal):
+        return {}, [answers.refused(record, request, part.reason, part.change)]
     assert license_.terms is not None, "judged above"
-    reservation = Reservation(
+    reservation = built(
+        Reservation,
         request=request,
         state="open",
-        quantity=judged.quantity,
-        unit=judged.unit,
-        value=judged.value,
-        currency=judged.currency,
+        quantity=part.draw.quantity,
+        unit=part.draw.unit,
+        value=part.draw.value,
+        currency=part.draw.currency,
+        stated_quantity=part.quantity,
+        stated_value=part.value,
+        documents=part.draw.documents,
         valid_to=license_.terms.valid_to,
         granted_offset=record.offset,
     )
-    answer = answers.granted(record, reservation, "granted", license_, granted)
-    return {LICENSE: granted, request.reservation_id: reservation}, [answer]
+    after = posted(license_, None, reservation)
+    answer = answers.granted(record, reservation, "granted", license_, after)
+    return {LICENSE: after, request.reservation_id: reservation}, [answer]
 
 
 def judge(license_: License, request: ReservationRequested, partition: Partition) -> Draw | Refusal:
-    """Decide a request on the license as it stands at this offset."""
-    state = license_.refusal_at(clock_of(request, partition))
-    if state is not None or license_.terms is None:
-        return Refusal(state or HoldReason.LICENSE_UNKNOWN, f"the license is {state}")
-    covered = coverage(license_.terms, facts_of(request, days_of(request, partition.log_time)))
+    """Decide a request on the license as it stands at this offset, but for what remains of it."""
+    refusal = _state(license_, clock_of(request, partition))
+    if refusal is not None:
+        return refusal
+    assert license_.terms is not None, "a license without terms is unknown"
+    days = days_of(request, partition.log_time)
+    covered = coverage(license_.terms, request, days, license_.documents)
     if isinstance(covered, Refusal):
         return covered
-    left, left_value = license_.remaining_quantity, license_.remaining_value
-    if left is not None and left < covered.quantity:
-        return Refusal(HoldReason.LICENSE_EXHAUSTED, f"{max(left, ZERO)} {covered.unit} remain")
-    if left_value is not None and left_value < (covered.value or ZERO):
-        return Refusal(
-            HoldReason.LICENSE_EXHAUSTED, f"{max(left_value, ZERO)} {covered.currency} remain"
-        )
+    limit = shipments_max(license_.terms)
+    if limit is not None and request.key not in license_.open_orders:
+        taken = len(license_.shipments) + len(license_.open_orders)
+        if taken >= limit:
+            text = f"{limit} shipments are allowed; {taken} are made or set aside"
+            return Refusal(HoldReason.LICENSE_EXHAUSTED, text)
     return covered
+
+
+def _state(license_: License, moment: datetime) -> Refusal | None:
+    state = license_.state_at(moment)
+    reason = STATE_REASONS.get(state)
+    return None if reason is None else Refusal(reason, f"the license is {state}")
 
 
 def _confirm(
@@ -142,80 +162,61 @@ def _adjust(
     known = _reservation(aggregate, asked.reservation_id)
     if known is None or known.request is None or known.state != "open":
         return {}, [answers.posted(record, asked, "adjust", "no_such_reservation", license_)]
-    request = known.request.model_copy(update={"quantity": asked.quantity, "value": asked.value})
-    others = _less(license_, known)
-    judged = judge(_unused(others, known), request, partition)
-    if isinstance(judged, Refusal):
-        return {}, [answers.posted(record, asked, "adjust", judged.reason, license_)]
-    changed = known.model_copy(
-        update={"request": request, "quantity": judged.quantity, "value": judged.value}
+    if asked.request_id in known.adjusted:
+        sides = settling.both_sides(known)
+        return {}, [answers.posted(record, asked, "adjust", "exists", license_, sides=sides)]
+    request = changed(
+        known.request,
+        quantity=asked.quantity,
+        net_weight=asked.net_weight or known.request.net_weight,
+        gross_weight=asked.gross_weight or known.request.gross_weight,
+        value=asked.value,
+        order_value=asked.order_value or known.request.order_value,
+        conversions=asked.conversions or known.request.conversions,
+        answer_by=partition.log_time if asked.conversions else known.request.answer_by,
     )
-    after = _more(others, changed)
-    answer = answers.posted(record, asked, "adjust", "adjusted", license_, after)
-    return {LICENSE: after, asked.reservation_id: changed}, [answer]
-
-
-def _less(license_: License, reservation: Reservation) -> License:
-    """Take a reservation's open part off what is reserved."""
-    return license_.model_copy(
-        update={
-            "reserved_quantity": license_.reserved_quantity - reservation.open_quantity,
-            "reserved_value": license_.reserved_value - reservation.open_value,
-        }
+    judged = judge(_without(license_, known), request, partition)
+    short = judged if isinstance(judged, Refusal) else _short(license_, known, judged)
+    if short is not None:
+        answer = answers.posted(record, asked, "adjust", short.reason, license_, text=short.change)
+        return {}, [answer]
+    assert isinstance(judged, Draw), "a refusal was answered"
+    after = changed(
+        known,
+        request=request,
+        quantity=judged.quantity,
+        unit=judged.unit,
+        value=judged.value,
+        currency=judged.currency,
+        stated_quantity=None,
+        stated_value=None,
+        documents=judged.documents,
+        adjusted=(*known.adjusted, asked.request_id)[-ADJUSTED_KEPT:],
     )
+    moved = posted(license_, known, after)
+    sides = settling.both_sides(after)
+    answer = answers.posted(record, asked, "adjust", "adjusted", license_, moved, sides=sides)
+    return {LICENSE: moved, asked.reservation_id: after}, [answer]
 
 
-def _unused(license_: License, reservation: Reservation) -> License:
-    """Take off what has shipped of a reservation: new totals include it."""
-    return license_.model_copy(
-        update={
-            "used_quantity": license_.used_quantity - reservation.used_quantity,
-            "used_value": license_.used_value - reservation.used_value,
-        }
-    )
+def _without(license_: License, known: Reservation) -> License:
+    """Take a reservation off the documents and orders it counts with: its new totals replace it."""
+    gone = changed(known, state="closed", used_quantity=ZERO, used_value=ZERO)
+    return posted(license_, known, gone)
 
 
-def _more(license_: License, reservation: Reservation) -> License:
-    return license_.model_copy(
-        update={
-            "reserved_quantity": license_.reserved_quantity + reservation.open_quantity,
-            "reserved_value": license_.reserved_value + reservation.open_value,
-        }
-    )
-
-
-def _settle(
-    license_: License, aggregate: Aggregate, record: Recorded[Any], partition: Partition
-) -> Effect:
-    """Goods left: used rises by what left, even beyond the reservation; that is an overdraft."""
-    told: ReservationSettled = record.event
-    known = _reservation(aggregate, told.reservation_id)
-    if known is None or told.shipment_id in known.shipments:
-        result = "no_such_reservation" if known is None else "exists"
-        return {}, [answers.posted(record, told, "settle", result, license_)]
-    shipped = convert(told.quantity, told.unit, told.net_weight, known.unit)
-    result = "settled" if shipped is not None else "unit_unknown_settled_in_full"
-    quantity = known.open_quantity if shipped is None else shipped
-    value = told.value if told.value is not None else known.open_value
-    closes = told.final and known.state != "closed"
-    after = known.model_copy(
-        update={
-            "used_quantity": known.used_quantity + quantity,
-            "used_value": known.used_value + value,
-            "shipments": (*known.shipments, told.shipment_id),
-            "state": "closed" if closes else known.state,
-            "closed_at": partition.log_time if closes else known.closed_at,
-        }
-    )
-    used = license_.model_copy(
-        update={
-            "used_quantity": license_.used_quantity + quantity,
-            "used_value": license_.used_value + value,
-        }
-    )
-    posted = _more(_less(used, known), after)
-    answer = answers.posted(record, told, "settle", result, license_, posted)
-    return {LICENSE: posted, told.reservation_id: after}, [answer]
+def _short(license_: License, known: Reservation, judged: Draw) -> Refusal | None:
+    """Tell whether more is wanted than remains. Less may always be had, however little is left."""
+    wanted = max(judged.quantity - known.used_quantity, ZERO) - known.open_quantity
+    left = license_.remaining_quantity
+    if left is not None and wanted > max(left, ZERO):
+        return Refusal(HoldReason.LICENSE_EXHAUSTED, f"{max(left, ZERO)} {judged.unit} remain")
+    value = judged.value or ZERO
+    wanted = max(value - known.used_value, ZERO) - known.open_value
+    left = license_.remaining_value
+    if left is not None and wanted > max(left, ZERO):
+        return Refusal(HoldReason.LICENSE_EXHAUSTED, f"{max(left, ZERO)} {judged.currency} remain")
+    return None
 
 
 def _void(
@@ -230,8 +231,8 @@ def _void(
         return {LICENSE: license_, told.reservation_id: remembered}, [answer]
     if known.state == "closed":
         return {}, [answers.posted(record, told, "void", "exists", license_)]
-    after = known.model_copy(update={"state": "closed", "closed_at": partition.log_time})
-    freed = _less(license_, known)
+    after = changed(known, state="closed", closed_at=partition.log_time)
+    freed = posted(license_, known, after)
     answer = answers.posted(record, told, "void", "voided", license_, freed)
     return {LICENSE: freed, told.reservation_id: after}, [answer]
 
@@ -242,13 +243,14 @@ HANDLERS: Final[dict[type, Handler]] = {
     ReservationRequested: _request,
     ReservationConfirmRequested: _confirm,
     ReservationAdjusted: _adjust,
-    ReservationSettled: _settle,
+    ReservationSettled: settling.settled,
+    ReservationReturned: settling.returned,
     ReservationVoided: _void,
     LicenseGranted: register.granted,
     LicenseAmended: register.amended,
-    LicenseSuspended: register.changed,
-    LicenseReinstated: register.changed,
-    LicenseRevoked: register.changed,
+    LicenseSuspended: register.changed_state,
+    LicenseReinstated: register.changed_state,
+    LicenseRevoked: register.changed_state,
     LicenseResolved: register.resolved,
     BalanceAdjusted: register.balance_adjusted,
     DeadlineDue: register.deadline,

@@ -1,13 +1,16 @@
-"""The license itself in the ledger: granted, amended, suspended, revoked, unreadable, expired.
+"""The license's own events: entered, amended, suspended, revoked, corrected, over.
 
-Whatever ends a license's standing answers every open reservation that no longer stands.
+Each answers with ReservationWithdrawn for every open reservation that no longer stands. What is
+withdrawn stays set aside until it is voided: a release rests on it, the goods may be on a truck.
+An event that cannot be applied is not applied in any part, and says so (LicenseEventRefused).
 """
 
-from datetime import datetime, time, timedelta
+from collections.abc import Iterator
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from schemas.base import Model
+from schemas.base import Model, changed, plain
 from schemas.checks import DeadlineDue
 from schemas.decisions import HoldReason
 from schemas.envelope import Output, Recorded
@@ -22,20 +25,27 @@ from schemas.licenses import (
     LicenseSuspended,
     LicenseTerms,
 )
-from schemas.regimes import ZONES
-from services.license_check import answers
+from services.license_check import alerts, answers
 from services.license_check.book import (
     LICENSE,
     ZERO,
     Aggregate,
     Change,
+    Disputed,
     Effect,
     License,
     Reservation,
     clock_of,
     days_of,
 )
-from services.license_check.coverage import Refusal, coverage, facts_of
+from services.license_check.conditions import shipments_max
+from services.license_check.coverage import coverage
+from services.license_check.documents import Usage
+from services.license_check.facts import Refusal
+from services.license_check.posting import recounted
+from services.license_check.terms import fault_of
+
+Fault = tuple[str, str]
 
 
 def granted(
@@ -45,14 +55,26 @@ def granted(
     event: LicenseGranted = record.event
     terms = _terms(event)
     if license_.terms is None:
-        entered = license_.model_copy(
-            update={"terms": terms, "amendment": max(license_.amendment, event.amendment)}
-        )
+        fault = fault_of(license_, terms)
+        if fault is not None:
+            return {}, [answers.not_applied(record, license_.license_id, *fault)]
+        entered = changed(license_, terms=terms, amendment=max(license_.amendment, event.amendment))
         return {LICENSE: entered}, []
     if license_.terms == terms or license_.amendment > event.amendment:
         return {}, []
-    conflicting = license_.model_copy(update={"conflict": True})
-    return _withdraw(conflicting, aggregate, record, partition)
+    return _conflicting(license_, aggregate, record, partition)
+
+
+def _conflicting(
+    license_: License, aggregate: Aggregate, record: Recorded[Any], partition: Partition
+) -> Effect:
+    """Two contents under one number: neither is believed until an amendment states it whole."""
+    text = "stated before, with other content"
+    said = answers.not_applied(record, license_.license_id, "exists_with_other_content", text)
+    if license_.conflict:
+        return {}, [said]
+    changes, outputs = withdraw(changed(license_, conflict=True), aggregate, record, partition)
+    return changes, [said, *outputs]
 
 
 def _terms(event: LicenseTerms) -> LicenseTerms:
@@ -64,17 +86,57 @@ def _terms(event: LicenseTerms) -> LicenseTerms:
 def amended(
     license_: License, aggregate: Aggregate, record: Recorded[Any], partition: Partition
 ) -> Effect:
+    """Take the whole license again, under a higher amendment; or, where it does not fit, nothing.
+
+    An amendment that the books cannot take leaves the license unknown: its authority allows
+    something else than was drawn, and nothing more is granted before that is cleared up.
+    """
     event: LicenseAmended = record.event
     terms = _terms(event)
     if event.amendment < license_.amendment:
+        text = f"amendment {event.amendment} comes after {license_.amendment}"
+        return {}, [answers.not_applied(record, license_.license_id, "out_of_order", text)]
+    if any(each.amendment == event.amendment for each in license_.disputed):
         return {}, []
-    if event.amendment == license_.amendment and license_.terms not in (None, terms):
-        conflicting = license_.model_copy(update={"conflict": True})
-        return _withdraw(conflicting, aggregate, record, partition)
-    amended = license_.model_copy(
-        update={"terms": terms, "amendment": event.amendment, "expired": False}
+    if event.amendment == license_.amendment and license_.terms is not None:
+        if license_.terms == terms:
+            return {}, []
+        return _conflicting(license_, aggregate, record, partition)
+    fault = fault_of(license_, terms)
+    if fault is not None:
+        return _dispute(license_, aggregate, record, partition, fault)
+    taken = changed(
+        license_,
+        terms=terms,
+        amendment=event.amendment,
+        conflict=False,
+        disputed=(),
+        expired=False,
+        alerted_quantity=0,
+        alerted_value=0,
+        alerted_days=None,
     )
-    return _withdraw(amended, aggregate, record, partition)
+    taken = recounted(taken, _reservations(aggregate))
+    return withdraw(taken, aggregate, record, partition, why=f"amendment {event.amendment}")
+
+
+def _dispute(
+    license_: License,
+    aggregate: Aggregate,
+    record: Recorded[Any],
+    partition: Partition,
+    fault: Fault,
+) -> Effect:
+    event: LicenseAmended = record.event
+    said = answers.not_applied(record, license_.license_id, *fault)
+    entry = Disputed(offset=record.offset, amendment=event.amendment, result=fault[0])
+    doubted = changed(license_, disputed=(*license_.disputed, entry))
+    changes, outputs = withdraw(doubted, aggregate, record, partition)
+    return changes, [said, *outputs]
+
+
+def _reservations(aggregate: Aggregate) -> Iterator[Reservation]:
+    return (entity for entity in aggregate.values() if isinstance(entity, Reservation))
 
 
 _CHANGES: Final = {
@@ -84,9 +146,10 @@ _CHANGES: Final = {
 }
 
 
-def changed(
+def changed_state(
     license_: License, aggregate: Aggregate, record: Recorded[Any], partition: Partition
 ) -> Effect:
+    """Suspend, reinstate or revoke from a moment on; whatever its order, the record stays."""
     event = record.event
     change = Change(
         state=_CHANGES[type(event)],
@@ -101,13 +164,12 @@ def changed(
     ):
         return {}, []
     ordered = sorted((*license_.changes, change), key=lambda c: (c.amendment, c.effective_at))
-    changed = license_.model_copy(
-        update={
-            "changes": tuple(ordered),
-            "amendment": max(license_.amendment, event.amendment),
-        }
+    after = changed(
+        license_,
+        changes=tuple(ordered),
+        amendment=max(license_.amendment, event.amendment),
     )
-    return _withdraw(changed, aggregate, record, partition)
+    return withdraw(after, aggregate, record, partition)
 
 
 def unreadable(
@@ -115,17 +177,23 @@ def unreadable(
 ) -> Effect:
     """A record of this license could not be read: it may have been a revocation."""
     offsets = (*license_.unreadable_offsets, record.offset)
-    unknown = license_.model_copy(update={"unreadable_offsets": offsets})
-    return _withdraw(unknown, aggregate, record, partition)
+    unknown = changed(license_, unreadable_offsets=offsets)
+    return withdraw(unknown, aggregate, record, partition)
 
 
 def resolved(
     license_: License, aggregate: Aggregate, record: Recorded[Any], partition: Partition
 ) -> Effect:
+    """An officer's word on one record: it could not be read, or it was not applied."""
     del aggregate, partition
     event: LicenseResolved = record.event
-    left = tuple(at for at in license_.unreadable_offsets if at != event.unreadable_offset)
-    return {LICENSE: license_.model_copy(update={"unreadable_offsets": left})}, []
+    at = event.unreadable_offset
+    unread = tuple(offset for offset in license_.unreadable_offsets if offset != at)
+    disputed = tuple(each for each in license_.disputed if each.offset != at)
+    if (unread, disputed) == (license_.unreadable_offsets, license_.disputed):
+        text = f"nothing at offset {at} waits for an officer"
+        return {}, [answers.not_applied(record, license_.license_id, "nothing_to_resolve", text)]
+    return {LICENSE: changed(license_, unreadable_offsets=unread, disputed=disputed)}, []
 
 
 def balance_adjusted(
@@ -133,88 +201,135 @@ def balance_adjusted(
 ) -> Effect:
     """An officer corrects what is used (negative: credit), naming the authority's document."""
     event: BalanceAdjusted = record.event
-    terms = license_.terms
-    same_unit = event.unit is None or (terms and event.unit == terms.unit)
-    same_currency = event.currency is None or (terms and event.currency == terms.currency)
-    if event.adjustment_id in license_.adjustments or not (same_unit and same_currency):
+    if event.adjustment_id in license_.adjustments:
         return {}, []
-    adjusted = license_.model_copy(
-        update={
-            "used_quantity": max(license_.used_quantity + (event.quantity or ZERO), ZERO),
-            "used_value": max(license_.used_value + (event.value or ZERO), ZERO),
-            "adjustments": (*license_.adjustments, event.adjustment_id),
-        }
+    fault = _adjustment_fault(license_, event)
+    if fault is not None:
+        return {}, [answers.not_applied(record, license_.license_id, *fault)]
+    after = changed(
+        license_,
+        used_quantity=license_.used_quantity + (event.quantity or ZERO),
+        used_value=license_.used_value + (event.value or ZERO),
+        adjustments=(*license_.adjustments, event.adjustment_id),
     )
-    return _withdraw(adjusted, aggregate, record, partition)
+    why = f"corrected by {event.officer}: {event.document}"
+    return withdraw(after, aggregate, record, partition, why=why)
+
+
+def _adjustment_fault(license_: License, event: BalanceAdjusted) -> Fault | None:
+    terms = license_.terms
+    if event.quantity is not None and event.unit not in (None, terms.unit if terms else None):
+        return "unit_mismatch", f"the license counts in {terms.unit if terms else 'nothing known'}"
+    own = terms.currency if terms else None
+    if event.value is not None and event.currency not in (None, own):
+        return "currency_mismatch", f"the license is limited in {own or 'no currency'}"
+    if license_.used_quantity + (event.quantity or ZERO) < ZERO:
+        return "credit_beyond_used", f"{plain(license_.used_quantity)} is used"
+    if license_.used_value + (event.value or ZERO) < ZERO:
+        return "credit_beyond_used", f"{plain(license_.used_value)} {own} is used"
+    return None
 
 
 def deadline(
     license_: License, aggregate: Aggregate, record: Recorded[Any], partition: Partition
 ) -> Effect:
-    """A change took effect, or the license expired: log time tells, not the event."""
+    """A change took effect, the end is near, or it is over: log time tells, not the event."""
     event: DeadlineDue = record.event
     if event.due > partition.log_time:
         return {}, []
     changes = tuple(
-        change.model_copy(update={"applied": True})
-        if change.effective_at <= partition.log_time
-        else change
+        changed(change, applied=True) if change.effective_at <= partition.log_time else change
         for change in license_.changes
     )
-    over = _expiry(license_)
-    marked = license_.model_copy(
-        update={
-            "changes": changes,
-            "expired": over is not None and over <= partition.log_time,
-        }
+    over = alerts.end_of(license_)
+    marked = changed(
+        license_,
+        changes=changes,
+        expired=over is not None and over <= partition.log_time,
     )
-    return _withdraw(marked, aggregate, record, partition)
+    marked, warnings = alerts.expiring(marked, record, partition.log_time)
+    found, outputs = withdraw(marked, aggregate, record, partition)
+    return found, [*outputs, *warnings]
 
 
-def _withdraw(
-    license_: License, aggregate: Aggregate, record: Recorded[Any], partition: Partition
+def withdraw(
+    license_: License,
+    aggregate: Aggregate,
+    record: Recorded[Any],
+    partition: Partition,
+    *,
+    why: str = "",
 ) -> Effect:
     """Answer every open reservation that no longer stands; its quantity stays set aside.
 
-    A license that shrank below what is reserved lets go of the newest first.
+    A license that shrank below what is reserved lets go of what has not shipped in part first,
+    of those the newest first, and names in the answer what shrank it.
     """
     changes: dict[str, Model | None] = {LICENSE: license_}
     outputs: list[Output] = []
-    opened = [
+    standing = [
         (name, entity)
         for name, entity in aggregate.items()
         if isinstance(entity, Reservation) and entity.state != "closed"
     ]
-    excess, excess_value = license_.remaining_quantity, license_.remaining_value
-    for _, entity in opened:
+    excess = _Excess(license_)
+    for _, entity in standing:
         if entity.state == "withdrawn":
-            excess, excess_value = _freed(excess, excess_value, entity)
+            excess.free(entity)
     # By offset, not as the aggregate lists them: Redis gives entities back in any order.
-    for name, entity in sorted(opened, key=lambda found: -found[1].granted_offset):
+    for name, entity in sorted(standing, key=_last_to_keep):
         if entity.state != "open":
             continue
-        reason = _no_longer(license_, entity, partition)
-        if reason is None and _is_short(excess, excess_value):
+        reason, text = _no_longer(license_, entity, partition), ""
+        if reason is None and (short := excess.short()):
             reason = HoldReason.LICENSE_EXHAUSTED
+            text = f"{why or 'the license'} leaves {short} less than is reserved; newest goes first"
         if reason is not None:
-            excess, excess_value = _freed(excess, excess_value, entity)
-            changes[name] = entity.model_copy(update={"state": "withdrawn"})
-            outputs.append(answers.withdrawn(record, name, entity, reason))
+            excess.free(entity)
+            changes[name] = changed(entity, state="withdrawn")
+            outputs.append(answers.withdrawn(record, name, entity, reason, text))
     return changes, outputs
 
 
-def _freed(
-    quantity: Decimal | None, value: Decimal | None, reservation: Reservation
-) -> tuple[Decimal | None, Decimal | None]:
-    """Count a withdrawn reservation as given back, for it will be: nobody else need go for it."""
-    return (
-        None if quantity is None else quantity + reservation.open_quantity,
-        None if value is None else value + reservation.open_value,
-    )
+def _last_to_keep(found: tuple[str, Reservation]) -> tuple[bool, int]:
+    """Sort what goes first to the front: nothing shipped before part shipped, then the newest."""
+    return bool(found[1].shipments), -found[1].granted_offset
 
 
-def _is_short(quantity: Any, value: Any) -> bool:
-    return (quantity is not None and quantity < ZERO) or (value is not None and value < ZERO)
+class _Excess:
+    """How far a license is overcommitted while reservations are taken back, one by one.
+
+    A withdrawn reservation counts as given back, for it will be: nobody else need go for it.
+    """
+
+    def __init__(self, license_: License) -> None:
+        self.quantity, self.value = license_.remaining_quantity, license_.remaining_value
+        self.license = license_
+        self.orders = dict(license_.open_orders)
+        most = None if license_.terms is None else shipments_max(license_.terms)
+        self.room = None if most is None else most - len(license_.shipments)
+
+    def free(self, reservation: Reservation) -> None:
+        """Count a reservation as given back."""
+        if self.quantity is not None:
+            self.quantity += reservation.open_quantity
+        if self.value is not None:
+            self.value += reservation.open_value
+        key = reservation.request.key if reservation.request else ""
+        if key in self.orders and reservation.open_quantity:
+            self.orders[key] -= 1
+
+    def short(self) -> str:
+        """Say what is lacking; empty where nothing is."""
+        terms = self.license.terms
+        if self.quantity is not None and self.quantity < ZERO:
+            return f"{plain(-self.quantity)} {terms.unit if terms else ''}"
+        if self.value is not None and self.value < ZERO:
+            return f"{plain(-self.value)} {terms.currency if terms else ''}"
+        waiting = sum(count > 0 for count in self.orders.values())
+        if self.room is not None and waiting > max(self.room, 0):
+            return f"{waiting - max(self.room, 0)} shipments"
+        return ""
 
 
 def _no_longer(
@@ -226,22 +341,28 @@ def _no_longer(
     state = license_.refusal_at(clock_of(request, partition))
     if state is not None:
         return state
-    facts = facts_of(request, days_of(request, partition.log_time))
-    covered = coverage(license_.terms, facts)
+    days = days_of(request, partition.log_time)
+    covered = coverage(license_.terms, request, days, _of_others(license_, reservation))
     return covered.reason if isinstance(covered, Refusal) else None
 
 
+def _of_others(license_: License, reservation: Reservation) -> Usage:
+    """Tell what others drew under each document."""
+    if not reservation.documents:
+        return license_.documents
+    own = reservation.open_quantity + reservation.used_quantity
+    others: dict[str, Decimal] = dict(license_.documents)
+    for key in reservation.documents:
+        others[key] = others.get(key, ZERO) - own
+    return others
+
+
 def deadlines(license_: License) -> list[tuple[str, datetime]]:
-    """List when a change takes effect, and when the license expires."""
-    over = _expiry(license_)
+    """List when a change takes effect, when the end is near, and when the license is over."""
+    over = alerts.end_of(license_)
     found = [] if over is None or license_.expired else [("license_expired", over)]
+    warning = alerts.next_warning(license_)
+    if warning is not None:
+        found.append(("license_expiring", warning))
     ahead = [change.effective_at for change in license_.changes if not change.applied]
     return [*found, ("license_effective", min(ahead))] if ahead else found
-
-
-def _expiry(license_: License) -> datetime | None:
-    """End of the license's last day, in its regime's zone."""
-    if license_.terms is None:
-        return None
-    after = license_.terms.valid_to + timedelta(days=1)
-    return datetime.combine(after, time(), ZONES.get(license_.terms.regime, ZONES["CN"]))

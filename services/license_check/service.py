@@ -14,6 +14,7 @@ from services.license_check.determine import Book, Rules, book_of, determine
 from services.runtime.app import Runtime
 from services.runtime.book import BookReader
 from services.runtime.folded import Folding
+from services.runtime.policies import read_ladder
 from services.runtime.pump import Pump
 from services.runtime.stage import Judge, Sensor
 
@@ -59,6 +60,7 @@ def pumps(runtime: Runtime) -> list[Pump]:
     rules = Rules(
         require_screening=settings.require_screening,
         event_basis=settings.time_basis == "event",
+        ladder=read_ladder(),
     )
 
     cache: list[tuple[int, Book]] = []

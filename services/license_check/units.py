@@ -1,6 +1,7 @@
 """Units of quantity, converted exactly. What cannot be converted is None, never a guess."""
 
-from decimal import ROUND_CEILING, Context, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from fractions import Fraction
 from functools import lru_cache
 from typing import Final
 
@@ -47,6 +48,13 @@ def in_kilograms(quantity: Decimal, unit: str) -> Decimal | None:
     return None if factor is None else _EXACT.multiply(quantity, factor)
 
 
+@lru_cache(maxsize=1024)
+def sort_of(unit: str) -> str | None:
+    """Tell what a unit measures: mass, or what it counts; None for a unit nobody knows."""
+    word = unit.strip().casefold()
+    return "mass" if word in _MASS else _COUNT.get(word)
+
+
 def convert(
     quantity: Decimal, unit: str, net_weight: Weight | None, to_unit: str
 ) -> Decimal | None:
@@ -54,18 +62,30 @@ def convert(
 
     Returns None where no exact conversion exists.
     """
+    if unit == to_unit:
+        return quantity if sort_of(unit) else None
     target = kilograms_per(to_unit)
     if target is not None:
         mass = in_kilograms(quantity, unit)
         if mass is None and net_weight is not None:
             mass = in_kilograms(net_weight.value, net_weight.unit)
-        return None if mass is None else _written(_EXACT.divide(mass, target))
-    counted = _COUNT.get(unit.strip().casefold())
-    same = counted is not None and counted == _COUNT.get(to_unit.strip().casefold())
-    return quantity if same else None
+        return None if mass is None else written(_EXACT.divide(mass, target))
+    counted = sort_of(unit)
+    return quantity if counted is not None and counted == sort_of(to_unit) else None
 
 
-def _written(quantity: Decimal) -> Decimal | None:
+def rounded_up(exact: Fraction) -> Decimal | None:
+    """Write an exact amount as an event can carry it, never less than it is."""
+    return written(_EXACT.divide(Decimal(exact.numerator), Decimal(exact.denominator)))
+
+
+def rounded_down(exact: Fraction, step: Decimal = _PLACES) -> Decimal:
+    """Write an exact amount in whole steps, never more than it is."""
+    decimal = _EXACT.divide(Decimal(exact.numerator), Decimal(exact.denominator))
+    return decimal.quantize(step, rounding=ROUND_FLOOR, context=_EXACT)
+
+
+def written(quantity: Decimal) -> Decimal | None:
     """Round up to what an event can carry, so that nothing is drawn short; None beyond that."""
     if quantity >= _TOO_MUCH:
         return None

@@ -32,6 +32,7 @@ from services.license_check.determine import Book, Rules, book_of
 from services.license_check.service import judge_with
 from services.runtime.client import record
 from services.runtime.codec import Raw, Read, Send, read
+from services.runtime.ladder import read_ladder
 from services.runtime.memory import Memory
 from services.runtime.murmur import partition_of
 from services.runtime.packs import load_packs
@@ -120,7 +121,9 @@ def stages() -> list[Timed]:
     gate = Folded(Gate(time_basis="log"), "/exportgate/gate")
     book = Folded(ledger.fold, "/exportgate/ledger")
     classify = judge_of(Classifier(load_packs()), lambda: NO_PRODUCTS, event_basis=False)
-    determine = judge_with(_current(book), Rules(require_screening=False, event_basis=False))
+    determine = judge_with(
+        _current(book), Rules(require_screening=False, event_basis=False, ladder=read_ladder())
+    )
     nothing = lambda: None  # noqa: E731 - a sensor remembers nothing
     return [
         Timed("classification", ORDERS.name, _sensor(classify), nothing),

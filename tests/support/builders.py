@@ -346,5 +346,10 @@ def confirm(reservation_id: str) -> ReservationConfirmRequested:
 
 def adjust(reservation_id: str, quantity: str, value: str | None = None) -> ReservationAdjusted:
     """New totals for a reservation."""
-    fields = {**of_reservation(reservation_id), "quantity": quantity, "value": value}
+    fields = {
+        **of_reservation(reservation_id),
+        "request_id": f"{reservation_id}-{quantity}-{value}",
+        "quantity": quantity,
+        "value": value,
+    }
     return ReservationAdjusted.model_validate(fields)

@@ -17,6 +17,7 @@ from schemas.decisions import Decided
 from schemas.envelope import Output, Recorded
 from schemas.events import encode
 from schemas.fold import Fold, Partition
+from schemas.licenses import LicenseEventRefused
 from schemas.orders import RecheckRequested
 from schemas.topics import CHECKS, DECISIONS, LICENSES
 from services.hold_release.gate import Gate
@@ -174,6 +175,21 @@ class LedgerRun(FoldRun):
 
     def __init__(self) -> None:
         super().__init__(ledger.fold, LICENSES.name, "cn-1")
+        self.notes: list[Any] = []
+        """What it said of licenses: warnings, and events it did not apply."""
+
+    def take(self, record: Recorded[Any]) -> tuple[Output, ...]:
+        """Fold a record; return the answers to the gate, and keep the notes on licenses apart."""
+        outputs = super().take(record)
+        notes = [each for each in outputs if each.topic == LICENSES.name]
+        self.notes += [each.event for each in notes]
+        self.outputs = [each for each in self.outputs if each.topic != LICENSES.name]
+        return tuple(each for each in outputs if each.topic != LICENSES.name)
+
+    @property
+    def not_applied(self) -> list[str]:
+        """Results of the events on licenses that were not applied."""
+        return [each.result for each in self.notes if isinstance(each, LicenseEventRefused)]
 
     @property
     def license(self) -> License:

@@ -26,6 +26,7 @@ from services.hold_release.state import OrderState
 from services.license_check import ledger
 from services.license_check.book import LICENSE, License
 from services.license_check.determine import Rules, book_of, determine
+from services.runtime.policies import read_ladder
 
 PARTITIONS = 3
 STARTED = datetime(2026, 6, 30, 12, tzinfo=UTC)
@@ -198,7 +199,7 @@ class Pipeline:
             for aggregate in self.ledger.aggregates.values()
             if isinstance(root := aggregate.get(LICENSE), License)
         ]
-        rules = Rules(require_screening=False, event_basis=self.event_basis)
+        rules = Rules(require_screening=False, event_basis=self.event_basis, ladder=read_ladder())
         assessed = determine(record.event, book_of(licenses, {}), record.logged_at, rules)
         return [Output(CHECKS.name, record.key, output_id(record, "assessed"), assessed)]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.cli.license_files import COLUMNS, BadRow, Row, parse_book, to_csv
+from services.cli.license_files import COLUMNS, BadRow, Row, parse_book, template, to_csv
 
 TERMS: dict[str, str] = {
     "license_id": "CN-1",
@@ -23,6 +23,13 @@ TERMS: dict[str, str] = {
     "valid_to": "2026-12-31",
     "requires": "euc",
 }
+
+
+GROUPS = {"A:5": ("DE", "FR"), "EU001": ("US",)}
+
+
+def read_book(text: str) -> tuple[list[Row], list[BadRow]]:
+    return parse_book(text, GROUPS)
 
 
 def csv_of(*rows: dict[str, str]) -> str:
@@ -44,8 +51,8 @@ def only_bad(parsed: tuple[list[Row], list[BadRow]]) -> tuple[int, str | None]:
 def test_csv_and_json_lines_say_the_same() -> None:
     as_json = {**TERMS, "destinations": ["DE", "AT"], "quantity": 1000.5}
 
-    from_csv, csv_faults = parse_book(csv_of(TERMS))
-    from_json, json_faults = parse_book(jsonl_of(as_json))
+    from_csv, csv_faults = read_book(csv_of(TERMS))
+    from_json, json_faults = read_book(jsonl_of(as_json))
 
     assert csv_faults == json_faults == []
     assert from_csv[0].terms == from_json[0].terms
@@ -55,14 +62,14 @@ def test_csv_and_json_lines_say_the_same() -> None:
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 @pytest.mark.parametrize("ends", ["\n", "\r\n"])
 def test_marks_and_line_ends_do_not_matter(mark: str, ends: str) -> None:
-    rows, faults = parse_book(mark + csv_of(TERMS).replace("\n", ends) + ends)
+    rows, faults = read_book(mark + csv_of(TERMS).replace("\n", ends) + ends)
 
     assert faults == []
     assert rows[0].terms.license_id == "CN-1"
 
 
 def test_an_empty_list_is_nobody() -> None:
-    rows, _ = parse_book(csv_of({**TERMS, "end_users": "", "destinations": " ; "}))
+    rows, _ = read_book(csv_of({**TERMS, "end_users": "", "destinations": " ; "}))
 
     assert rows[0].terms.end_users == rows[0].terms.destinations == ()
 
@@ -79,6 +86,12 @@ def test_an_empty_list_is_nobody() -> None:
         ({"destinations": "DE;Austria"}, "destinations"),
         ({"requires": "letter"}, "requires"),
         ({"quantity_basis": "weight"}, "quantity_basis"),
+        ({"quantity_basis": "oxide", "unit": "pcs"}, "quantity_basis"),
+        ({"unit": "carboy"}, "unit"),
+        ({"value": "5", "currency": "XXX"}, "currency"),
+        ({"destinations": "A:9"}, "destinations"),
+        ({"conditions": "port="}, "conditions"),
+        ({"conditions": "quantity_per_shipment=many kg"}, "conditions"),
         ({"colour": "green"}, "colour"),
         ({"status": "lost"}, "status"),
     ],
@@ -89,8 +102,8 @@ def test_a_bad_row_is_named_by_line_and_column(changes: dict[str, str], column: 
     if column == "colour":
         good = bad
 
-    assert (3, column) in [(f.line, f.column) for f in parse_book(csv_of(good, bad))[1]]
-    assert only_bad(parse_book(jsonl_of(TERMS, bad)))[1] == column
+    assert (3, column) in [(f.line, f.column) for f in read_book(csv_of(good, bad))[1]]
+    assert only_bad(read_book(jsonl_of(TERMS, bad)))[1] == column
 
 
 @pytest.mark.parametrize(
@@ -98,19 +111,48 @@ def test_a_bad_row_is_named_by_line_and_column(changes: dict[str, str], column: 
     [{"unit": ""}, {"valid_to": "2025-01-01"}, {"value": "5", "currency": ""}],
 )
 def test_an_incoherent_row_is_refused(changes: dict[str, str]) -> None:
-    assert only_bad(parse_book(csv_of({**TERMS, **changes}))) == (2, None)
+    assert only_bad(read_book(csv_of({**TERMS, **changes}))) == (2, None)
 
 
 def test_a_license_stands_once_in_a_book() -> None:
-    assert only_bad(parse_book(csv_of(TERMS, {**TERMS, "unit": "t"}))) == (3, "license_id")
+    assert only_bad(read_book(csv_of(TERMS, {**TERMS, "unit": "t"}))) == (3, "license_id")
+
+
+def test_a_row_said_twice_in_the_same_words_is_one_license() -> None:
+    rows, faults = read_book(csv_of(TERMS, TERMS))
+
+    assert faults == []
+    assert len(rows) == 1
+
+
+def test_a_country_group_is_spelled_out_as_it_is_today() -> None:
+    rows, faults = read_book(csv_of({**TERMS, "destinations": "A:5;AT"}))
+
+    assert faults == []
+    assert rows[0].terms.destinations == ("A:5", "AT")
+    assert rows[0].terms.groups == {"A:5": ("DE", "FR")}
+
+
+def test_a_condition_nobody_knows_is_taken_in_and_covers_nothing() -> None:
+    rows, faults = read_book(csv_of({**TERMS, "conditions": "be nice;port=Ningbo"}))
+
+    assert faults == []
+    assert rows[0].terms.conditions == ("be nice", "port=Ningbo")
+
+
+def test_the_template_can_be_imported() -> None:
+    rows, faults = read_book(template())
+
+    assert faults == []
+    assert len(rows) == 1
 
 
 def test_too_many_cells_are_refused() -> None:
-    assert only_bad(parse_book(csv_of(TERMS) + ",surplus")) == (2, None)
+    assert only_bad(read_book(csv_of(TERMS) + ",surplus")) == (2, None)
 
 
 def test_broken_json_is_refused_and_the_good_rows_are_read() -> None:
-    rows, faults = parse_book(jsonl_of(TERMS) + "\n\n{broken\n")
+    rows, faults = read_book(jsonl_of(TERMS) + "\n\n{broken\n")
 
     assert [row.terms.license_id for row in rows] == ["CN-1"]
     assert [fault.line for fault in faults] == [3]
@@ -118,9 +160,9 @@ def test_broken_json_is_refused_and_the_good_rows_are_read() -> None:
 
 def test_what_is_exported_can_be_imported_unchanged() -> None:
     value = {"license_id": "CN-2", "value": "9.90", "currency": "EUR", "max_shipments": "3"}
-    rows, _ = parse_book(csv_of(TERMS, {**TERMS, **value, "status": "suspended"}))
+    rows, _ = read_book(csv_of(TERMS, {**TERMS, **value, "status": "suspended"}))
 
-    again, faults = parse_book(to_csv([(row.terms, 0) for row in rows]))
+    again, faults = read_book(to_csv([(row.terms, 0) for row in rows]))
 
     assert faults == []
     assert [row.terms for row in again] == [row.terms for row in rows]

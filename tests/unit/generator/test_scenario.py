@@ -53,7 +53,7 @@ def test_every_good_event_is_a_good_line_of_a_file(made: Scenario) -> None:
 
 
 def test_the_license_book_is_a_good_book(made: Scenario) -> None:
-    rows, faults = parse_book("\n".join(json.dumps(row) for row in made.licenses))
+    rows, faults = parse_book("\n".join(json.dumps(row) for row in made.licenses), {})
 
     assert faults == []
     assert {row.terms.categories for row in rows} == {("1",), ("2",), ("3",), ("4",)}

@@ -9,6 +9,7 @@ import pytest
 from schemas.checks import (
     ReservationConfirmRequested,
     ReservationRequested,
+    ReservationReturned,
     ReservationSettled,
     ReservationVoided,
 )
@@ -211,15 +212,19 @@ def test_other_postings_say_nothing(operation: str, over: str | None) -> None:
     assert run.say(posted(run.sent(ReservationRequested)[0], operation, over)) == ()
 
 
-def test_a_return_is_on_record_only() -> None:
+def test_a_return_is_told_each_license_the_goods_left_on_once() -> None:
     run = released()
     event = OrderReturned(
         order_source=SOURCE, order_id="o1", shipment_id="s1", return_id="b1", returned_at=T0,
         lines=(part(),),
     )  # fmt: skip
 
-    assert run.say(event) == ()
+    assert run.say(event) == (), "nothing left yet"
     run.say(shipped("s1", run.last.decision_id))
+    assert run.decision == "CLOSED"
+    [told] = run.say(event)
+    assert isinstance(told.event, ReservationReturned)
+    assert (told.key, told.event.return_id) == ("cn-1", "b1")
     assert run.say(event) == ()
 
 

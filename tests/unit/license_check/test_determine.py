@@ -12,6 +12,7 @@ from schemas.classification import ClassifiedLine, Reason, RegimeVerdict, Status
 from schemas.orders import Finding, Order, Screening
 from services.license_check.book import Change, License
 from services.license_check.determine import CANDIDATES_MAX, UNFIT_MAX, Rules, book_of, determine
+from services.runtime.policies import read_ladder
 from tests.support.builders import PACK, PARTIES, T0, decided, line, order, terms, verdict
 from tests.support.folds import GateRun
 
@@ -59,7 +60,7 @@ def judge(
     **changes: Any,
 ) -> OrderAssessed:
     event = classified(whole or order(), regimes or {"CN": NEEDED}, reasons, **changes)
-    rules = Rules(require_screening=screening, event_basis=event_basis)
+    rules = Rules(require_screening=screening, event_basis=event_basis, ladder=read_ladder())
     return determine(event, book_of(licenses, {"0": 7}), now, rules)
 
 

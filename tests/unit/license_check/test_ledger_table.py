@@ -186,8 +186,13 @@ TABLE: dict[str, tuple[list[Model], list[str], tuple[str, str, str]]] = {
     ),
     "adjust twice": (
         [requested(), adjust("r1", "30"), adjust("r1", "30")],
-        ["Granted: granted", "Posted adjust: adjusted", "Posted adjust: adjusted"],
+        ["Granted: granted", "Posted adjust: adjusted", "Posted adjust: exists"],
         ("0", "30", "70"),
+    ),
+    "an old adjustment comes again": (
+        [requested(), adjust("r1", "30"), adjust("r1", "50"), adjust("r1", "30")],
+        ["Granted: granted", *["Posted adjust: adjusted"] * 2, "Posted adjust: exists"],
+        ("0", "50", "50"),
     ),
     "adjust too far: nothing is applied": (
         [requested(), requested("r2", "50"), adjust("r1", "51")],

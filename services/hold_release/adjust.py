@@ -1,0 +1,151 @@
+"""A line that already holds a license, and wants more or less of it: adjusted, not asked anew.
+
+Up at once. Down at once only where nothing can have left on it; else when the recall is over.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from schemas.checks import Candidate, ReservationPosted
+from schemas.envelope import derived_id
+from services.hold_release import entries, requests
+from services.hold_release.requests import ANSWER_WITHIN, totals_of
+from services.hold_release.settlement import Need
+from services.hold_release.state import Reservation, Totals
+from services.hold_release.turn import Turn
+
+Use = Literal["same", "adjust", "no"]
+
+
+def serves(turn: Turn, need: Need, entry: Reservation) -> Use:
+    """Tell whether a reservation still serves its line: as it is, adjusted, or not at all."""
+    candidate = _candidate(turn, need, entry)
+    if entry.state == "withdrawn" or candidate is None:
+        return "no"
+    now = totals_of(turn.state, need.line_id)
+    asked = requests.request(turn, need, candidate, entry.attempt, now)
+    if requests.facts_digest(asked) != entry.facts:
+        return "no"
+    if _as_much(now, entry.line):
+        return "same"
+    # A question is open, or the line is split: what was asked no longer adds up.
+    return "adjust" if entry.state == "granted" and not entry.partial else "no"
+
+
+def _as_much(now: Totals, before: Totals) -> bool:
+    """Compare totals; that the other lines of the order became cheaper asks for nothing."""
+    if now == before:
+        return True
+    cheaper = (
+        now.order_value is not None
+        and before.order_value is not None
+        and now.order_value < before.order_value
+    )
+    return cheaper and now == before.model_copy(update={"order_value": now.order_value})
+
+
+def _candidate(turn: Turn, need: Need, entry: Reservation) -> Candidate | None:
+    able = entries.candidates(turn.state, need)
+    return next((each for each in able if each.license_id == entry.license_id), None)
+
+
+def adjust(turn: Turn, need: Need, entry: Reservation, recall_at: datetime) -> None:
+    """Bring a reservation to the line's new totals; what may have left stays set aside."""
+    now = totals_of(turn.state, need.line_id)
+    before = entry.held or entry.line
+    least = _larger(before, now) if entry.ever_released else now
+    kept = None if least == now else least
+    fields = {
+        "line": now,
+        "covers": now.quantity,
+        "covers_value": now.value,
+        "held": kept,
+        "recall_at": None if kept is None else recall_at,
+    }
+    if least == before:
+        entries.replace_entry(turn, entry, **fields)
+        return
+    _send(turn, need, entries.replace_entry(turn, entry, **fields), least)
+
+
+def _send(turn: Turn, need: Need, entry: Reservation, totals: Totals) -> None:
+    question = derived_id(entry.reservation_id, "adjust", turn.record.id)
+    _say(turn, need, entry, totals, question)
+    entries.replace_entry(turn, entry, state="adjusting", question=question)
+    turn.update(answer_by=turn.now + ANSWER_WITHIN)
+
+
+def _say(turn: Turn, need: Need, entry: Reservation, totals: Totals, question: str) -> None:
+    candidate = _candidate(turn, need, entry)
+    rates = () if candidate is None else requests.conversions(turn.state, need.line_id, candidate)
+    requests.say_adjust(turn, entry, totals, rates, question)
+
+
+def again(turn: Turn, need: Need, entry: Reservation) -> None:
+    """Repeat an adjustment that was not answered; the ledger answers `exists` to what it knows."""
+    _say(turn, need, entry, entry.held or entry.line, entry.question)
+
+
+def _larger(one: Totals, other: Totals) -> Totals:
+    """Take the larger of each total: what covers either."""
+    heavier = one if one.quantity >= other.quantity else other
+    return heavier.model_copy(
+        update={
+            "value": _most(one.value, other.value),
+            "order_value": _most(one.order_value, other.order_value),
+        }
+    )
+
+
+def _most(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    return max((each for each in (one, other) if each is not None), default=None)
+
+
+def shrink(turn: Turn, entry: Reservation) -> None:
+    """The recall is over: nothing left on what is held beyond the line, so it is given back."""
+    question = derived_id(entry.reservation_id, "adjust", turn.record.id)
+    requests.say_adjust(turn, entry, entry.line, (), question)
+    entries.replace_entry(turn, entry, held=None, recall_at=None, question=question)
+
+
+def posted(turn: Turn, event: ReservationPosted) -> bool:
+    """Take the answer to an adjustment; tell whether an order waited for it."""
+    entry = entries.find(turn.state, event.reservation_id)
+    if entry is None or entry.question != event.request_id:
+        return False
+    waits = entry.state == "adjusting"
+    if event.result not in ("adjusted", "exists"):
+        if waits:
+            _refused(turn, entry, event)
+        return waits
+    changes: dict[str, object] = {}
+    if event.drawn is not None:
+        drawn = event.drawn
+        changes = {"quantity": drawn.quantity, "unit": drawn.unit, "value": drawn.value}
+        changes |= {"currency": drawn.currency}
+    if waits:
+        changes |= {"state": "granted", "granted_at": turn.record.logged_at}
+    if waits or entry.state == "granted":
+        changes |= {
+            "ledger_partition": event.ledger_partition,
+            "ledger_offset": event.ledger_offset,
+        }
+        entries.replace_entry(turn, entry, **changes)
+    return waits
+
+
+def _refused(turn: Turn, entry: Reservation, event: ReservationPosted) -> None:
+    """The license has no room for the new totals: the old ones go, and the next is asked."""
+    marker = entry.model_copy(
+        update={
+            "reservation_id": event.request_id,
+            "state": "refused",
+            "reason": event.result,
+            "text": event.text or event.result,
+            "ever_released": False,
+            "recall_at": None,
+        }
+    )
+    entries.let_go(turn, entry, "the license has no room for the new total")
+    turn.update(reservations=(*turn.state.reservations, marker))

@@ -1,0 +1,117 @@
+"""Warnings before a license is used up or over: once a threshold and amendment, as events."""
+
+from datetime import datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from schemas.base import Model, built, changed
+from schemas.envelope import Output, Recorded, output_id
+from schemas.licenses import LicenseAlerted
+from schemas.regimes import ZONES
+from schemas.topics import LICENSES
+from services.license_check.book import License
+
+LEVELS: Final = (80, 90, 95, 100)
+"""Percent used or reserved."""
+DAYS: Final = (30, 14, 7, 1)
+"""Days before the end of the last day."""
+
+
+def watched(license_: License, record: Recorded[Any]) -> tuple[License, list[Output]]:
+    """Tell of the highest level newly reached, in quantity and in value."""
+    terms = license_.terms
+    if terms is None:
+        return license_, []
+    found: list[Output] = []
+    limit = terms.quantity
+    if limit is not None and license_.alerted_quantity < LEVELS[-1]:
+        drawn = license_.used_quantity + license_.reserved_quantity
+        level = _reached(drawn, limit, license_.alerted_quantity)
+        if level:
+            license_ = changed(license_, alerted_quantity=level)
+            found.append(_used(license_, record, "quantity", level))
+    limit = terms.value
+    if limit is not None and license_.alerted_value < LEVELS[-1]:
+        drawn = license_.used_value + license_.reserved_value
+        level = _reached(drawn, limit, license_.alerted_value)
+        if level:
+            license_ = changed(license_, alerted_value=level)
+            found.append(_used(license_, record, "value", level))
+    return license_, found
+
+
+def _reached(drawn: Decimal, limit: Decimal, told: int) -> int:
+    """Give the highest level reached above what was told; 0: none."""
+    percent = drawn * 100
+    if percent < limit * LEVELS[0]:
+        return 0
+    return max((each for each in LEVELS if each > told and percent >= limit * each), default=0)
+
+
+def _used(license_: License, record: Recorded[Any], measure: str, level: int) -> Output:
+    terms = license_.terms
+    assert terms is not None, "watched above"
+    quantity = measure == "quantity"
+    event = built(
+        LicenseAlerted,
+        license_id=license_.license_id,
+        alert="utilisation",
+        threshold=level,
+        amendment=license_.amendment,
+        measure=measure,
+        used=license_.used_quantity if quantity else license_.used_value,
+        reserved=license_.reserved_quantity if quantity else license_.reserved_value,
+        authorized=terms.quantity if quantity else terms.value,
+        unit=terms.unit if quantity else terms.currency,
+        valid_to=terms.valid_to,
+        ledger_partition=record.partition,
+        ledger_offset=record.offset,
+    )
+    return _output(record, event, measure, str(level))
+
+
+def _output(record: Recorded[Any], event: Model, *parts: str) -> Output:
+    return Output(LICENSES.name, record.key, output_id(record, "alerted", *parts), event)
+
+
+def end_of(license_: License) -> datetime | None:
+    """End of the license's last day, in its regime's zone."""
+    if license_.terms is None:
+        return None
+    after = license_.terms.valid_to + timedelta(days=1)
+    return datetime.combine(after, time(), ZONES.get(license_.terms.regime, ZONES["CN"]))
+
+
+def next_warning(license_: License) -> datetime | None:
+    """Tell when the next warning before expiry is due; None: none is."""
+    over = end_of(license_)
+    told = license_.alerted_days
+    ahead = [days for days in DAYS if told is None or days < told]
+    if over is None or license_.expired or not ahead:
+        return None
+    return over - timedelta(days=ahead[0])
+
+
+def expiring(
+    license_: License, record: Recorded[Any], now: datetime
+) -> tuple[License, list[Output]]:
+    """Warn of the end, by log time: the nearest threshold that passed and was not told."""
+    over, terms = end_of(license_), license_.terms
+    if over is None or terms is None or now >= over:
+        return license_, []
+    told = license_.alerted_days
+    passed = [days for days in DAYS if over - timedelta(days=days) <= now]
+    if not passed or (told is not None and passed[-1] >= told):
+        return license_, []
+    event = built(
+        LicenseAlerted,
+        license_id=license_.license_id,
+        alert="expiry",
+        threshold=passed[-1],
+        amendment=license_.amendment,
+        valid_to=terms.valid_to,
+        ledger_partition=record.partition,
+        ledger_offset=record.offset,
+    )
+    warned = changed(license_, alerted_days=passed[-1])
+    return warned, [_output(record, event, "expiry", str(passed[-1]))]
