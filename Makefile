@@ -62,8 +62,9 @@ bench: setup ## throughput and latency on real Kafka and Redis (SECONDS=, SEED=)
 chaos: setup ## faults against the real stack, invariants checked (SECONDS=, SEED=)
 	@$(BIN)/python -m tests.chaos.run $(LIMITS)
 
-generate: setup ## write the schema documents again
+generate: setup ## write what is generated again: schemas, metrics, dashboards
 	@$(BIN)/python -m schemas.generate
+	@$(BIN)/python -m services.runtime.metrics.reference
 
 lock: setup ## resolve requirements.lock again (hashes, no index addresses)
 	@$(BIN)/python -m pip install --quiet uv

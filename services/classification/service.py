@@ -8,6 +8,7 @@ from schemas.orders import Order
 from schemas.topics import CLASSIFIED, ORDERS
 from services.classification.orders import Classifier, classify_order, content
 from services.runtime.app import Runtime
+from services.runtime.metrics.lists import measure_of
 from services.runtime.packs import load_packs
 from services.runtime.pump import Pump
 from services.runtime.stage import Sensor
@@ -18,7 +19,8 @@ TOPICS: Final = (ORDERS, CLASSIFIED)
 
 def pumps(runtime: Runtime) -> list[Pump]:
     """Build the stage: a sensor over `orders`."""
-    classifier = Classifier(load_packs(runtime.settings.cn))
+    packs = load_packs(runtime.settings.cn)
+    classifier = Classifier(packs)
     event_basis = runtime.settings.time_basis == "event"
 
     def judge(record: Recorded[Any]) -> list[Output]:
@@ -37,4 +39,5 @@ def pumps(runtime: Runtime) -> list[Pump]:
 
     partitions = runtime.cluster.partitions[ORDERS.name]
     stage = Sensor(name=NAME, topic=ORDERS, partitions=partitions, judge=judge)
+    stage.measure = measure_of(packs)
     return [runtime.pump(stage)]

@@ -3,7 +3,7 @@
 import hashlib
 import heapq
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
@@ -20,6 +20,7 @@ from services.runtime import metrics
 from services.runtime.codec import Read, Send, written
 from services.runtime.errors import Conflict, Fatal, Unavailable
 from services.runtime.memory import Due, Memory
+from services.runtime.metrics.collector import Measure
 from services.runtime.remember import Decode, Place, Remembered
 from services.runtime.source import Reader
 from services.runtime.stage import Stage, output_of
@@ -55,6 +56,7 @@ class Folding:
     decode: Decode
     due: Due
     version: int = 1
+    measure: Measure | None = None
 
 
 class Folded(Stage):
@@ -86,6 +88,12 @@ class Folded(Stage):
         self.memories: dict[int, Memory] = {}
         self._deadlines: dict[int, list[tuple[datetime, str, str]]] = {}
         self._noted: dict[int, dict[tuple[str, str], datetime]] = {}
+        self.measure = folding.measure
+
+    @property
+    def remembering(self) -> Sequence[Memory]:
+        """The memories of its partitions, for the collector of metrics."""
+        return list(self.memories.values())
 
     # Loading
 

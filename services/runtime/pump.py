@@ -15,6 +15,7 @@ from services.runtime.codec import Raw, Read, Send
 from services.runtime.crash import crash_point
 from services.runtime.errors import Conflict, Unavailable
 from services.runtime.garbage import collect_young
+from services.runtime.metrics.observe import lagging, wrote
 from services.runtime.remember import Remembered
 from services.runtime.sink import Sink
 from services.runtime.source import Source
@@ -62,6 +63,7 @@ class Pump:
         self._backlog += self.source.poll()
         self.beat = time.monotonic()
         self._watch()
+        metrics.OLDEST_SECONDS.labels(self.stage.name).set(waited(self._backlog))
         if not self._backlog:
             return []
         self._polled_at = time.monotonic()
@@ -94,10 +96,7 @@ class Pump:
             return
         crash_point(f"{self.stage.name}:before-produce")
         self.sink.send(outgoing)
-        for send in outgoing:
-            metrics.PRODUCED.labels(self.stage.name, send.topic).inc()
-            if send.event is not None:
-                metrics.decided(send.event, send.caused_at)
+        wrote(self.stage.name, outgoing)
 
     def _settle(self, *, force: bool = False) -> None:
         """Remember, then commit; both name acknowledged offsets only."""
@@ -156,11 +155,10 @@ class Pump:
         now = time.monotonic()
         collect_young()
         metrics.LAST_PROGRESS.labels(self.stage.name).set_to_current_time()
-        metrics.PARTITIONS.labels(self.stage.name).set(len(self.source.assigned))
+        metrics.PARTITIONS_ASSIGNED.labels(self.stage.name).set(len(self.source.assigned))
         if now - self._lag_at > LAG_EVERY_S:
             self._lag_at = now
-            for partition, records in self.source.lag().items():
-                metrics.LAG.labels(self.stage.name, str(partition)).set(records)
+            lagging(self.stage.name, self.source.lag())
         metrics.VALVE_SHUT.labels(self.stage.name).set(int(self.stage.valve.shut))
         if self.stage.valve.shut and now - self._valve_at > VALVE_EVERY_S:
             self._valve_at = now
@@ -234,3 +232,8 @@ class Pump:
     def _forget_backlog(self, partitions: list[int]) -> None:
         gone = set(partitions)
         self._backlog = [raw for raw in self._backlog if raw.partition not in gone]
+
+
+def waited(backlog: list[Raw]) -> float:
+    """Tell how long the first record of a batch had waited when it was taken, in seconds."""
+    return max(time.time() - backlog[0].timestamp_ms / 1000, 0.0) if backlog else 0.0
