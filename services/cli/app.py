@@ -53,7 +53,7 @@ def _wiring(service: str) -> Any:
 
 def _register() -> None:
     """Put the groups of commands together."""
-    from services.cli import check, config, demo, holds, licenses, orders, policy
+    from services.cli import check, config, demo, holds, licenses, orders, policy, prices, status
 
     app.command()(check.check)
     app.command()(demo.demo)
@@ -61,6 +61,8 @@ def _register() -> None:
     app.add_typer(licenses.app, name="licenses")
     app.add_typer(holds.app, name="holds")
     app.add_typer(policy.app, name="policy")
+    app.add_typer(prices.app, name="prices")
+    app.command()(status.status)
     app.add_typer(config.config, name="config")
     app.add_typer(config.valve, name="valve")
 

@@ -92,6 +92,8 @@ def material_of(facts: Collection[str]) -> str:
     if not said & _CERTAIN:
         return OTHER
     kind = next((material for material, words in _KINDS if said & words), None)
+    if kind is None and "re" not in said:
+        return OTHER
     if kind == MAGNETS and said & _HEAVY:
         return MAGNETS_DY_TB
     elements = [symbol for symbol, _ in _ELEMENTS if symbol.lower() in said]

@@ -58,9 +58,8 @@ def _show_materials(control: dict[str, dict[str, ControlStatus]]) -> None:
         for regime, status in regimes.items():
             today = status.today
             statuses[material, regime, str(today.status), str(today.decision)] = 1
-            if today.next_change is not None:
-                day = date.fromisoformat(today.next_change)
-                at = datetime.combine(day, clock(), ZONES.get(regime, UTC))
+            if status.change is not None:
+                at = datetime.combine(status.change, clock(), ZONES.get(regime, UTC))
                 changes[material, regime] = at.timestamp()
     registry.MATERIAL_STATUS.replace(statuses)
     registry.MATERIAL_CHANGE.replace(changes)
