@@ -19,6 +19,7 @@ from schemas.topics import CHECKS, Topic
 from services.runtime import metrics
 from services.runtime.codec import Read, Send, written
 from services.runtime.errors import Conflict, Fatal, Unavailable
+from services.runtime.guard import Broken, broken
 from services.runtime.memory import Due, Memory
 from services.runtime.metrics.collector import Measure
 from services.runtime.remember import Decode, Place, Remembered
@@ -172,9 +173,20 @@ class Folded(Stage):
         if memory is None:
             return []
         outputs = memory.fold(self._folding.fold, one)
+        if (fault := broken(outputs)) is not None:
+            return self._stop_at(one, fault)
         key = one.record.key
         self._note_deadlines(one.raw.partition, key, memory.aggregates.get(key, {}).get(ROOT))
         return [output_of(one, output, self.source) for output in outputs]
+
+    def _stop_at(self, one: Read, fault: Broken) -> list[Send]:
+        """Say nothing, remember nothing, and take no more of this partition."""
+        metrics.VIOLATIONS.labels(fault.invariant).inc()
+        log.error("invariant broken", stage=self.name, invariant=fault.invariant, what=fault.text,
+                  partition=one.raw.partition, offset=one.raw.offset)  # fmt: skip
+        self.stopped.add(one.raw.partition)
+        self.memories.pop(one.raw.partition, None)
+        return []
 
     def outgoing(self, sends: list[Send]) -> list[Send]:
         """Hold back releases that rest on too old a record: the gate confirms them first."""

@@ -52,6 +52,12 @@ class Pump:
         self.stopping = False
         self.joined = False
 
+    @property
+    def dependencies(self) -> dict[str, Callable[[], None]]:
+        """How to ask each whether it answers."""
+        asked = {"kafka": self.sink.ping}
+        return asked if self._remembered is None else {**asked, "redis": self._remembered.ping}
+
     # One cycle, in the pump's thread
 
     def cycle(self, sends: list[Send] | None) -> list[Read]:
@@ -190,7 +196,7 @@ class Pump:
         if self.stage.valve.shut:
             found.append(f"{name}: the poison valve is shut (`exportgate valve open {name}`)")
         found += [
-            f"{name}: partition {at} stopped at a record without a key"
+            f"{name}: partition {at} stopped at a record without a key, or at a broken invariant"
             for at in sorted(self.stage.stopped)
         ]
         return found

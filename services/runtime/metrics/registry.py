@@ -113,6 +113,12 @@ STALE_RELEASES: Final = counter(
     "Releases held back at sending because their cause was too old",
     unit="releases",
 )
+DEPENDENCY_UP: Final = gauge(
+    "exportgate_dependency_up",
+    "1 while a dependency answers, asked every 5 s",
+    label("dependency", "kafka, redis", ("kafka", "redis")),
+    unit="0 or 1",
+)
 VALVE_SHUT: Final = gauge(
     "exportgate_poison_valve_shut",
     "1 while a stage has stopped at a flood of unreadable records",
