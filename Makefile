@@ -65,6 +65,7 @@ chaos: setup ## faults against the real stack, invariants checked (SECONDS=, SEE
 generate: setup ## write what is generated again: schemas, metrics, dashboards
 	@$(BIN)/python -m schemas.generate
 	@$(BIN)/python -m services.runtime.metrics.reference
+	@$(BIN)/python -m infra.grafana.generate
 
 lock: setup ## resolve requirements.lock again (hashes, no index addresses)
 	@$(BIN)/python -m pip install --quiet uv
