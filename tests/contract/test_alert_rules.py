@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,7 @@ def test_alerts_fire_and_stay_silent_as_promised(file: Path) -> None:
     run(need_program("promtool"), "test", "rules", str(file))
 
 
+@cache
 def cases() -> dict[str, dict[bool, int]]:
     """How often each alert is shown to fire, and to be silent."""
     found: dict[str, dict[bool, int]] = {}
@@ -120,6 +122,7 @@ def test_links_between_pages_lead_somewhere() -> None:
             assert (path.parent / target).exists(), f"{path.name} → {target}"
 
 
+@cache
 def used() -> set[str]:
     """Every metric that a rule or a panel reads."""
     expressions = [rule["expr"] for rule in rules()]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import promql_parser
@@ -36,6 +37,7 @@ class Shown:
         )
 
 
+@cache
 def boards() -> dict[str, dict[str, Any]]:
     """The committed dashboards by file name."""
     return {path.stem: json.loads(path.read_text()) for path in sorted(DASHBOARDS.glob("*.json"))}
@@ -51,6 +53,7 @@ def panel_queries() -> list[Shown]:
     ]
 
 
+@cache
 def rules() -> list[dict[str, Any]]:
     """Every recording rule and alert."""
     return [
@@ -68,7 +71,7 @@ def selectors(expr: str) -> list[tuple[str, dict[str, str]]]:
 
 def _walk(node: Any) -> Iterator[tuple[str, dict[str, str]]]:
     if isinstance(node, promql_parser.VectorSelector):
-        yield node.name, {each.name: each.value for each in node.matchers.matchers}
+        yield str(node.name), {each.name: each.value for each in node.matchers.matchers}
         return
     for name in ("expr", "lhs", "rhs", "param", "vector_selector"):
         inner = getattr(node, name, None)
