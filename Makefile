@@ -15,7 +15,7 @@ DOCKER_ANSWERS := docker info >/dev/null 2>&1 && docker compose version >/dev/nu
 COMPOSE_CLIENT := github.com/docker/compose/v2/cmd@v2.29.7
 LIMITS = $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
-.PHONY: help setup demo test lint up down status bench chaos generate lock compose-check
+.PHONY: help setup demo test lint up down status bench chaos alert-drill generate lock compose-check
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ bench: setup ## throughput and latency on real Kafka and Redis (SECONDS=, SEED=)
 
 chaos: setup ## faults against the real stack, invariants checked (SECONDS=, SEED=)
 	@$(BIN)/python -m tests.chaos.run $(LIMITS)
+
+alert-drill: setup ## faults against the watched stack: does the right alert fire? (SECONDS= of quiet)
+	@$(BIN)/python -m tests.drill.run $(LIMITS) $(if $(HURRY),--hurry $(HURRY))
 
 generate: setup ## write what is generated again: schemas, metrics, dashboards
 	@$(BIN)/python -m schemas.generate

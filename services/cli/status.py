@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from schemas.decisions import Decided
-from schemas.orders import Order
+from schemas.orders import CANARY_SOURCE, Order
 from schemas.regimes import ZONES
 from schemas.topics import DECISIONS, LICENSES, ORDERS, REFERENCE
 from services.classification.policy import PackSet, PolicyError
@@ -20,7 +20,6 @@ from services.materials.orders import MaterialLine, material_lines, routes
 from services.materials.shown import route_row, status_row, status_table, totals
 from services.materials.status import control_statuses
 from services.materials.view import latest_prices, material_view
-from services.runtime.metrics.observe import CANARY
 from services.runtime.packs import Choice, load_packs
 from services.runtime.settings import settings
 
@@ -135,7 +134,7 @@ def _standing(packs: PackSet) -> Standing:
     decided = {
         key: decision
         for key, decision in book.decisions(client).items()
-        if decision.order_source != CANARY
+        if decision.order_source != CANARY_SOURCE
     }
     orders = _orders(client)
     return Standing(

@@ -14,6 +14,7 @@ import structlog
 
 from schemas.envelope import derived_id
 from schemas.orders import (
+    CANARY_SOURCE,
     Exporter,
     OrderCancelled,
     OrderLine,
@@ -26,7 +27,6 @@ from services.runtime.client import record
 from services.runtime.codec import Send
 from services.runtime.errors import Fatal
 from services.runtime.metrics import registry
-from services.runtime.metrics.observe import CANARY
 from services.runtime.sink import Sink
 
 log = structlog.get_logger()
@@ -53,21 +53,21 @@ def canary(slot: int, every_s: int) -> tuple[Send, Send]:
          "origin": "CN"}
     )  # fmt: skip
     placed = OrderPlaced(
-        order_source=CANARY,
+        order_source=CANARY_SOURCE,
         order_id=order_id(slot),
         revision=1,
-        exporter=Exporter(id=CANARY, country="CN"),
+        exporter=Exporter(id=CANARY_SOURCE, country="CN"),
         destination="DE",
         parties=parties,
         lines=(line,),
     )
     gone = OrderCancelled(
-        order_source=CANARY, order_id=order_id(slot - 1), revision=1, not_shipped=True
+        order_source=CANARY_SOURCE, order_id=order_id(slot - 1), revision=1, not_shipped=True
     )
     placed_id, gone_id = derived_id("canary", placed.order_id), derived_id("gone", gone.order_id)
     return (
-        record(ORDERS, placed.key, placed, event_id=placed_id, time=at, source=CANARY),
-        record(ORDERS, gone.key, gone, event_id=gone_id, time=at, source=CANARY),
+        record(ORDERS, placed.key, placed, event_id=placed_id, time=at, source=CANARY_SOURCE),
+        record(ORDERS, gone.key, gone, event_id=gone_id, time=at, source=CANARY_SOURCE),
     )
 
 

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from infra.local.process import wait_until
+from schemas.orders import CANARY_SOURCE
 from services.cli.order_files import TYPES
 from services.generator.scenario import Scenario, scenario
 from services.materials.status import control_statuses
-from services.runtime.metrics.observe import CANARY
 from services.runtime.packs import load_packs
 from tests.chaos.traffic import Traffic, import_licenses
 from tests.support.gate import Gate, differing, running_gate
@@ -127,7 +127,7 @@ def test_counts_agree_with_the_logs(loaded: Loaded) -> None:
 
 def test_the_canary_is_seen_and_released(loaded: Loaded) -> None:
     latest = loaded.gate.decisions(lambda now: True)
-    canaries = [each for key, each in latest.items() if key.startswith(f"{CANARY}/")]
+    canaries = [each for key, each in latest.items() if key.startswith(f"{CANARY_SOURCE}/")]
 
     assert len(canaries) >= 3
     assert {each.decision for each in canaries} <= {"RELEASED", "CLOSED", "HELD"}
@@ -162,7 +162,7 @@ def test_status_agrees_with_the_ledger_and_with_the_open_holds(loaded: Loaded) -
 
 def held_orders(loaded: Loaded) -> list[dict[str, Any]]:
     held = rows(loaded.gate, "holds", "list")
-    return [each for each in held if each["order_source"] != CANARY]
+    return [each for each in held if each["order_source"] != CANARY_SOURCE]
 
 
 def held_by_hand(loaded: Loaded) -> dict[str, Decimal]:

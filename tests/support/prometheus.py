@@ -2,6 +2,7 @@
 
 import json
 import math
+import signal
 import time
 import urllib.parse
 import urllib.request
@@ -52,6 +53,10 @@ class Monitoring:
     def rules(self) -> list[dict[str, Any]]:
         """Every rule as Prometheus holds it."""
         return [rule for group in self.ask("rules")["groups"] for rule in group["rules"]]
+
+    def reload(self) -> None:
+        """Have Prometheus read its configuration again."""
+        self.prometheus.send(signal.SIGHUP)
 
     def stop(self) -> None:
         """End both."""

@@ -7,12 +7,11 @@ from datetime import datetime
 from typing import Final
 
 from schemas.decisions import BreachRaised, Decided
+from schemas.orders import CANARY_SOURCE
 from services.runtime.codec import Send
 from services.runtime.metrics import registry
 from services.runtime.metrics.family import NONE
 
-CANARY: Final = "exportgate-canary"
-"""Order source of the synthetic orders; no order system may use it."""
 HELD_MAX: Final = 20_000
 HELD: Final[deque[Decided]] = deque(maxlen=HELD_MAX)
 """Holds written and not yet counted by what they block (`services.runtime.metrics.collector`)."""
@@ -42,7 +41,7 @@ def _seconds(now: float, since: datetime | None) -> float | None:
 
 def _decided(event: Decided, seconds: float | None) -> None:
     outcome = event.decision.lower()
-    if event.order_source == CANARY:
+    if event.order_source == CANARY_SOURCE:
         _canary(event, outcome, seconds)
         return
     reason = event.reasons[0].code.value if event.reasons else NONE

@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 import orjson
 
 from schemas.decisions import Decided
+from schemas.orders import CANARY_SOURCE
 from services.hold_release.blocked import Blocked, blocked_by, flows_of
 from services.hold_release.state import OrderState
 from services.runtime.metrics import registry
 from services.runtime.metrics.collector import View
 from services.runtime.metrics.groups import group_of
-from services.runtime.metrics.observe import CANARY, HELD
+from services.runtime.metrics.observe import HELD
 
 
 def measure(view: View) -> None:
@@ -24,7 +25,7 @@ def measure(view: View) -> None:
             _count(event, state)
     standing = _Standing()
     for root in view.roots():
-        if isinstance(root, OrderState) and root.order_source != CANARY:
+        if isinstance(root, OrderState) and root.order_source != CANARY_SOURCE:
             standing.add(root)
     standing.show(datetime.now(UTC))
 

@@ -7,13 +7,14 @@ from schemas.base import Model
 from schemas.decisions import DecisionReason, HoldReason, OrderHeld, OrderReleased
 from schemas.envelope import Output, Recorded
 from schemas.fold import Partition
+from schemas.orders import CANARY_SOURCE
 from schemas.topics import CHECKS, CLASSIFIED, DECISIONS, ORDERS
 from services.hold_release.state import ORDER, OrderState
 from services.runtime.codec import Raw, Send, read, written
 from services.runtime.memory import Memory
 from services.runtime.metrics import registry
 from services.runtime.metrics.collector import View
-from services.runtime.metrics.observe import CANARY, HELD, lagging, wrote
+from services.runtime.metrics.observe import HELD, lagging, wrote
 from services.runtime.metrics.orders import measure
 from tests.support import builders
 from tests.support.wire import PARTITIONS, raw
@@ -76,8 +77,8 @@ def test_a_canary_counts_as_a_canary_alone() -> None:
     business = series("exportgate_decisions_total")
     before = shown("exportgate_canary_roundtrip_seconds_count", outcome="released")
     HELD.clear()
-    held = decided(OrderHeld, seq=2, source=CANARY, reasons=(no_license(),))
-    wrote("gate", [sent(decided(OrderReleased, source=CANARY)), sent(held)])
+    held = decided(OrderHeld, seq=2, source=CANARY_SOURCE, reasons=(no_license(),))
+    wrote("gate", [sent(decided(OrderReleased, source=CANARY_SOURCE)), sent(held)])
 
     assert series("exportgate_decisions_total") == business
     assert shown("exportgate_canary_roundtrip_seconds_count", outcome="released") == before + 1
@@ -118,7 +119,7 @@ def test_open_holds_are_what_stands_in_memory_now() -> None:
 
 
 def test_canaries_are_no_open_orders() -> None:
-    measure(gate_memory(held_state(order_source=CANARY)))
+    measure(gate_memory(held_state(order_source=CANARY_SOURCE)))
 
     assert series("exportgate_holds_open") == {}
     assert shown("exportgate_orders", phase="held") == 0
