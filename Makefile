@@ -15,7 +15,8 @@ DOCKER_ANSWERS := docker info >/dev/null 2>&1 && docker compose version >/dev/nu
 COMPOSE_CLIENT := github.com/docker/compose/v2/cmd@v2.29.7
 LIMITS = $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
-.PHONY: help setup demo test lint up down status bench bench-classification chaos report generate lock compose-check
+.PHONY: help setup demo test lint up down status bench bench-classification chaos report \
+	alert-drill generate lock compose-check
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,8 +69,13 @@ chaos: setup ## faults against the real stack, invariants checked (SECONDS=, SEE
 report: setup ## recall, wrongful clears and false holds on every labelled text
 	@$(BIN)/python -m tests.report.classification $(ARGS)
 
-generate: setup ## write the schema documents again
+alert-drill: setup ## faults against the watched stack: does the right alert fire? (SECONDS= of quiet)
+	@$(BIN)/python -m tests.drill.run $(LIMITS) $(if $(HURRY),--hurry $(HURRY))
+
+generate: setup ## write what is generated again: schemas, metrics, dashboards
 	@$(BIN)/python -m schemas.generate
+	@$(BIN)/python -m services.runtime.metrics.reference
+	@$(BIN)/python -m infra.grafana.generate
 
 lock: setup ## resolve requirements.lock again (hashes, no index addresses)
 	@$(BIN)/python -m pip install --quiet uv

@@ -215,6 +215,12 @@ def _headers() -> dict[str, Any]:
                 "type": "string",
                 "description": "topic/partition/offset of the record that caused this one",
             },
+            "ce_since": {
+                "type": "string",
+                "pattern": "^[0-9]{1,13}$",
+                "description": "milliseconds since 1970 (UTC) at which the record of `orders` that "
+                "led here was appended; measured, never decided on",
+            },
             "content-type": {"type": "string", "const": "application/json"},
             "traceparent": {"type": "string", "description": "W3C trace context, passed on"},
         },

@@ -36,6 +36,8 @@ class Recorded(Generic[E_co]):
     traceparent: str | None = None
     value: bytes | None = None
     """The event as it was written, for who keeps it; none where nothing was read."""
+    since: datetime | None = None
+    """When the record of `orders` that led here was appended, where the record says so."""
 
     @property
     def place(self) -> str:
@@ -86,6 +88,7 @@ def headers(
     value: bytes,
     cause: str | None = None,
     traceparent: str | None = None,
+    since: datetime | None = None,
 ) -> list[tuple[str, bytes]]:
     """Write the headers of one record. `ce_sha256` lets a reader find a flipped byte."""
     written = [
@@ -101,6 +104,8 @@ def headers(
         written.append(("ce_cause", cause.encode()))
     if traceparent is not None:
         written.append(("traceparent", traceparent.encode()))
+    if since is not None:
+        written.append(("ce_since", b"%d" % round(since.timestamp() * 1000)))
     return written
 
 

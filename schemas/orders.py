@@ -19,6 +19,8 @@ from schemas.base import (
 )
 
 LINES_MAX = 1_000
+CANARY_SOURCE = "exportgate-canary"
+"""Order source of the synthetic orders that measure the pipeline; no order system may use it."""
 
 
 class Screening(Model):

@@ -23,16 +23,32 @@ def program(name: str) -> str | None:
     return next((found for each in PROGRAMS[name] if (found := shutil.which(each))), None)
 
 
-def write_config(folder: Path, services: Mapping[str, int], alertmanager_port: int) -> None:
-    """Copy the configuration and point it at this machine's ports."""
+def write_config(
+    folder: Path,
+    services: Mapping[str, int],
+    alertmanager_port: int,
+    *,
+    prometheus_port: int = 0,
+    every_s: int | None = None,
+) -> None:
+    """Copy the configuration and point it at this machine's ports.
+
+    `every_s` replaces the interval of scrapes and evaluations, for tests in a hurry.
+    """
     shutil.copytree(CONFIG, folder, dirs_exist_ok=True)
     targets = [
         {"targets": [f"127.0.0.1:{port}"], "labels": {"service": name}}
         for name, port in services.items()
     ]
     (folder / "targets/services.yml").write_text(yaml.safe_dump(targets))
-    alertmanagers = [{"targets": [f"127.0.0.1:{alertmanager_port}"]}]
-    (folder / "targets/alertmanager.yml").write_text(yaml.safe_dump(alertmanagers))
+    for name, port in (("alertmanager", alertmanager_port), ("prometheus", prometheus_port)):
+        at = [{"targets": [f"127.0.0.1:{port}"]}] if port else []
+        (folder / f"targets/{name}.yml").write_text(yaml.safe_dump(at))
+    if every_s is not None:
+        file = folder / "prometheus.yml"
+        config = yaml.safe_load(file.read_text())
+        config["global"] = {"scrape_interval": f"{every_s}s", "evaluation_interval": f"{every_s}s"}
+        file.write_text(yaml.safe_dump(config, sort_keys=False))
 
 
 def prometheus(folder: Path, port: int) -> Background:

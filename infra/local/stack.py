@@ -13,6 +13,8 @@ from infra.local.process import Background, StartFailed, local_dir
 from infra.local.redis import RedisServer
 from infra.local.services import SERVICES, Service
 
+CANARY_EVERY_S = ("EXPORTGATE_CANARY_EVERY_S", "60")
+"""A stack that somebody watches has a canary, unless told otherwise."""
 State = Literal["running", "stopped", "not installed"]
 
 
@@ -47,7 +49,14 @@ class LocalStack:
         self.redis = RedisServer(base / "redis", port("REDIS", 16379), durable=True)
         first = port("HTTP", 18101)
         self.services = [
-            Service(name, first + n, base / "services", self.kafka.bootstrap, self.redis.url)
+            Service(
+                name,
+                first + n,
+                base / "services",
+                self.kafka.bootstrap,
+                self.redis.url,
+                env={"EXPORTGATE_CANARY_EVERY_S": os.environ.get(*CANARY_EVERY_S)},
+            )
             for n, name in enumerate(SERVICES)
         ]
         self.monitoring_dir = base / "prometheus"
@@ -82,7 +91,10 @@ class LocalStack:
 
     def _start_monitoring(self, say: Callable[[str], None]) -> None:
         ports = {service.name: service.port for service in self.services}
-        monitoring.write_config(self.monitoring_dir / "config", ports, self.alertmanager_port)
+        monitoring.write_config(
+            self.monitoring_dir / "config", ports, self.alertmanager_port,
+            prometheus_port=self.prometheus_port,
+        )  # fmt: skip
         for port_number, process in self.monitoring.items():
             if monitoring.program(process.name) is None:
                 say(f"{process.name} is not installed here: not started")

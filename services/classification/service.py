@@ -9,6 +9,7 @@ from schemas.orders import Order
 from schemas.topics import CLASSIFIED, ORDERS, PRODUCTS
 from services.classification.orders import Classifier, Products, classify_order, content
 from services.runtime.app import Runtime
+from services.runtime.metrics.lists import measure_of
 from services.runtime.packs import load_packs
 from services.runtime.products import ProductReader
 from services.runtime.pump import Pump
@@ -49,8 +50,9 @@ def pumps(runtime: Runtime) -> list[Pump]:
         runtime.cluster.partitions[PRODUCTS.name],
     )
     records.refresh()
+    packs = load_packs(runtime.settings.cn)
     judge = judge_of(
-        Classifier(load_packs(runtime.settings.cn)),
+        Classifier(packs),
         lambda: records.products,
         event_basis=runtime.settings.time_basis == "event",
     )
@@ -58,4 +60,5 @@ def pumps(runtime: Runtime) -> list[Pump]:
     stage = Sensor(
         name=NAME, topic=ORDERS, partitions=partitions, judge=judge, prepare=records.refresh
     )
+    stage.measure = measure_of(packs)
     return [runtime.pump(stage)]

@@ -61,8 +61,10 @@ def _register() -> None:
         license_acts,
         orders,
         policy,
+        prices,
         products,
         rates,
+        status,
     )  # fmt: skip
 
     app.command()(check.check)
@@ -73,6 +75,8 @@ def _register() -> None:
     app.add_typer(rates.app, name="rates")
     app.add_typer(holds.app, name="holds")
     app.add_typer(policy.app, name="policy")
+    app.add_typer(prices.app, name="prices")
+    app.command()(status.status)
     app.add_typer(config.config, name="config")
     app.add_typer(config.valve, name="valve")
 

@@ -11,6 +11,7 @@ from schemas.base import Model, plain
 from schemas.envelope import derived_id
 from schemas.events import encode
 from schemas.orders import (
+    CANARY_SOURCE,
     OrderAmended,
     OrderCancelled,
     OrderPlaced,
@@ -99,7 +100,9 @@ def _event(raw: dict[str, Any]) -> Submitted:
 
 
 def _checked(event: Submitted) -> Submitted:
-    """Refuse what the topic would not take; else a good file is sent in part."""
+    """Refuse what the topic would not take, and a name that is not an order system's."""
+    if event.event.order_source == CANARY_SOURCE:
+        raise BadLine("data.order_source", f"{CANARY_SOURCE} is reserved for canary orders")
     size = len(encode(event.event))
     if size > BYTES_MAX:
         raise BadLine("data", f"takes {size} bytes; a record of orders holds {BYTES_MAX}")

@@ -16,6 +16,7 @@ PIPE_COLUMNS = 200
 OUT = Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS)
 ERR = Console(stderr=True)
 BAD_INPUT = 1
+EXIT_PACK = 3
 
 
 def emit(value: Any) -> None:

@@ -7,8 +7,10 @@ from schemas.base import Model
 from schemas.topics import CHECKS, DECISIONS, LICENSES, ORDERS
 from services.hold_release.gate import Gate, deadlines
 from services.hold_release.state import OrderState
+from services.runtime import canary
 from services.runtime.app import Runtime
 from services.runtime.folded import STALE_AFTER, Folding
+from services.runtime.metrics.orders import measure
 from services.runtime.pump import Pump
 
 NAME: Final = "gate"
@@ -29,7 +31,8 @@ def due(entity: Model) -> list[tuple[str, datetime]]:
 def pumps(runtime: Runtime) -> list[Pump]:
     """Build the stage: a fold over `orders.checks`."""
     settings = runtime.settings
+    canary.start(settings.kafka_bootstrap, runtime.client, settings.canary_every_s)
     gate = Gate(time_basis=settings.time_basis, max_event_age=settings.max_event_age)
-    folding = Folding(fold=gate, decode=decode, due=due, version=FOLD_VERSION)
+    folding = Folding(fold=gate, decode=decode, due=due, version=FOLD_VERSION, measure=measure)
     stale_after = None if settings.time_basis == "event" else STALE_AFTER
     return [runtime.pump(runtime.folded(NAME, CHECKS, folding, stale_after=stale_after))]

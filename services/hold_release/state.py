@@ -173,6 +173,8 @@ class OrderState(Model):
     unassigned: tuple[Unassigned, ...] = ()
     wanted: tuple[str, ...] = ()
     held_revision: int = 0
+    held_since: Instant | None = None
+    """Log time at which the hold that stands began; it outlasts a change of reasons."""
     answer_by: Instant | None = None
     recheck_by: Instant | None = None
     closed_at: Instant | None = None

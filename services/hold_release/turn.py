@@ -138,6 +138,7 @@ class Turn:
             reasons=said,
             votes=(),
             held_revision=state.revision,
+            held_since=state.held_since if state.phase == "held" else self.now,
         )
         self._send_superseded()
 

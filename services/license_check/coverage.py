@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
+from schemas.checks import RequestedItem
 from schemas.decisions import HoldReason
 from schemas.licenses import ANY, LicenseTerms
 from services.license_check.conditions import open_condition
@@ -65,9 +66,8 @@ def _holder(terms: LicenseTerms, asked: Asked) -> Refusal | None:
     return None
 
 
-def _item(terms: LicenseTerms, asked: Asked) -> Refusal | None:
+def names_item(terms: LicenseTerms, item: RequestedItem) -> bool:
     """Every list that names something must name the item; naming nothing covers nothing."""
-    item = asked.item
     fits = bool(terms.codes or terms.categories or terms.materials)
     if fits and terms.codes:
         fits = _any_named(terms.codes, item.codes, code_covers)
@@ -75,7 +75,12 @@ def _item(terms: LicenseTerms, asked: Asked) -> Refusal | None:
         fits = ANY in terms.categories or str(item.category) in terms.categories
     if fits and terms.materials:
         fits = _any_named(terms.materials, item.materials, same_name)
-    if fits:
+    return fits
+
+
+def _item(terms: LicenseTerms, asked: Asked) -> Refusal | None:
+    item = asked.item
+    if names_item(terms, item):
         return None
     category = () if item.category is None else (f"category {item.category}",)
     wanted = ", ".join((*item.codes, *category)) or "the item"

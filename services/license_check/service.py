@@ -14,6 +14,7 @@ from services.license_check.determine import Book, Rules, book_of, determine
 from services.runtime.app import Runtime
 from services.runtime.book import BookReader
 from services.runtime.folded import Folding
+from services.runtime.metrics.licenses import measure
 from services.runtime.policies import read_ladder
 from services.runtime.pump import Pump
 from services.runtime.stage import Judge, Sensor
@@ -78,5 +79,7 @@ def pumps(runtime: Runtime) -> list[Pump]:
         judge=judge_with(current, rules),
         prepare=book.refresh,
     )
-    folding = Folding(fold=ledger.fold, decode=decode, due=due, version=FOLD_VERSION)
+    folding = Folding(
+        fold=ledger.fold, decode=decode, due=due, version=FOLD_VERSION, measure=measure
+    )
     return [runtime.pump(sensor), runtime.pump(runtime.folded(LEDGER, LICENSES, folding))]

@@ -13,7 +13,7 @@ from schemas.envelope import Output, Recorded, derived_id, headers, read_headers
 from schemas.events import BY_MODEL, NotAnEvent, decode, encode
 from schemas.orders import OfOrder, Order
 from schemas.reference import ProductClassified
-from schemas.topics import LICENSES, PRODUCTS, REFERENCE
+from schemas.topics import LICENSES, ORDERS, PRODUCTS, REFERENCE
 from services.runtime.errors import Fatal
 from services.runtime.murmur import partition_of
 
@@ -21,6 +21,8 @@ CONTROL: Final = "#"
 """Control records are keyed `#<partition>` and stand where they are told to."""
 _ORDER_KEY: Final = re.compile(r"^(?P<source>.{1,128})/(?P<order>[A-Za-z0-9._-]{1,64})$", re.DOTALL)
 _REASON_MAX: Final = 300
+_MILLISECONDS_MAX: Final = 13
+"""Digits of a moment before the year 2286."""
 
 
 class Raw(NamedTuple):
@@ -59,6 +61,8 @@ class Send(NamedTuple):
     partition: int = -1
     event: Model | None = None
     caused_at: datetime | None = None
+    since: datetime | None = None
+    """When the record of `orders` that led here was appended; else, what caused it."""
 
 
 def raw_of(message: Message) -> Raw:
@@ -117,7 +121,15 @@ def _recorded(raw: Raw, partitions: int, logged_at: datetime) -> Recorded[Any]:
         logged_at=logged_at,
         traceparent=found.get("traceparent"),
         value=raw.value,
+        since=None if raw.topic == ORDERS.name else since_of(found.get("ce_since")),
     )
+
+
+def since_of(text: str | None) -> datetime | None:
+    """Read when the order's record was appended. It is only measured: nonsense is no fault."""
+    if text is None or not text.isdecimal() or len(text) > _MILLISECONDS_MAX:
+        return None
+    return datetime.fromtimestamp(int(text) / 1000, UTC)
 
 
 def _time(text: str) -> datetime:
@@ -209,6 +221,7 @@ def written(output: Output, record: Recorded[Any], source: str) -> Send:
         raise Fatal(f"{type(output.event).__name__} has no name on the wire")
     value = encode(output.event) if output.value is None else output.value
     time = record.time if output.time is None else output.time
+    since = record.since or record.logged_at
     return Send(
         topic=output.topic,
         key=output.key.encode(),
@@ -222,8 +235,10 @@ def written(output: Output, record: Recorded[Any], source: str) -> Send:
                 value=value,
                 cause=record.place,
                 traceparent=record.traceparent,
+                since=since,
             )
         ),
         event=output.event,
         caused_at=record.logged_at,
+        since=since,
     )

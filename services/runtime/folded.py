@@ -3,7 +3,7 @@
 import hashlib
 import heapq
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
@@ -19,7 +19,9 @@ from schemas.topics import CHECKS, Topic
 from services.runtime import metrics
 from services.runtime.codec import Read, Send, written
 from services.runtime.errors import Conflict, Fatal, Unavailable
+from services.runtime.guard import Broken, broken
 from services.runtime.memory import Due, Memory
+from services.runtime.metrics.collector import Measure
 from services.runtime.remember import Decode, Place, Remembered
 from services.runtime.source import Reader
 from services.runtime.stage import Stage, output_of
@@ -55,6 +57,7 @@ class Folding:
     decode: Decode
     due: Due
     version: int = 1
+    measure: Measure | None = None
 
 
 class Folded(Stage):
@@ -86,6 +89,12 @@ class Folded(Stage):
         self.memories: dict[int, Memory] = {}
         self._deadlines: dict[int, list[tuple[datetime, str, str]]] = {}
         self._noted: dict[int, dict[tuple[str, str], datetime]] = {}
+        self.measure = folding.measure
+
+    @property
+    def remembering(self) -> Sequence[Memory]:
+        """The memories of its partitions, for the collector of metrics."""
+        return list(self.memories.values())
 
     # Loading
 
@@ -164,9 +173,20 @@ class Folded(Stage):
         if memory is None:
             return []
         outputs = memory.fold(self._folding.fold, one)
+        if (fault := broken(outputs)) is not None:
+            return self._stop_at(one, fault)
         key = one.record.key
         self._note_deadlines(one.raw.partition, key, memory.aggregates.get(key, {}).get(ROOT))
         return [output_of(one, output, self.source) for output in outputs]
+
+    def _stop_at(self, one: Read, fault: Broken) -> list[Send]:
+        """Say nothing, remember nothing, and take no more of this partition."""
+        metrics.VIOLATIONS.labels(fault.invariant).inc()
+        log.error("invariant broken", stage=self.name, invariant=fault.invariant, what=fault.text,
+                  partition=one.raw.partition, offset=one.raw.offset)  # fmt: skip
+        self.stopped.add(one.raw.partition)
+        self.memories.pop(one.raw.partition, None)
+        return []
 
     def outgoing(self, sends: list[Send]) -> list[Send]:
         """Hold back releases that rest on too old a record: the gate confirms them first."""

@@ -64,6 +64,10 @@ class Memory:
     whole: bool = False
     """Whether all of it must be written, because it did not come from Redis."""
     space: str = ""
+    redelivered: int = 0
+    """Records below its place that came again, and records that changed nothing and said nothing:
+    counted here, and taken by the collector of metrics."""
+    without_effect: int = 0
 
     @property
     def place(self) -> str:
@@ -79,11 +83,13 @@ class Memory:
         """Fold one record; return what it says, or nothing below the committed offset."""
         record: Recorded[Model] = read.record
         if record.offset < self.offset:
+            self.redelivered += 1
             return ()
         step = fold(
             self.aggregates.get(record.key, {}), record, self.partition.at(record.logged_at)
         )
         self._apply(record.key, step)
+        self.without_effect += not (step.changes or step.outputs)
         value = read.raw.value or b""
         self.chain = hashlib.sha256(self.chain.encode() + value).hexdigest()
         self.last_sha256 = hashlib.sha256(value).hexdigest()

@@ -5,18 +5,17 @@ committed or remembered that was not acknowledged, and a batch is judged once.
 """
 
 import time
-from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
 import structlog
 
-from schemas.topics import DECISIONS
 from services.runtime import metrics
 from services.runtime.codec import Raw, Read, Send
 from services.runtime.crash import crash_point
 from services.runtime.errors import Conflict, Unavailable
 from services.runtime.garbage import collect_young
+from services.runtime.metrics.observe import lagging, wrote
 from services.runtime.remember import Remembered
 from services.runtime.sink import Sink
 from services.runtime.source import Source
@@ -53,6 +52,12 @@ class Pump:
         self.stopping = False
         self.joined = False
 
+    @property
+    def dependencies(self) -> dict[str, Callable[[], None]]:
+        """How to ask each whether it answers."""
+        asked = {"kafka": self.sink.ping}
+        return asked if self._remembered is None else {**asked, "redis": self._remembered.ping}
+
     # One cycle, in the pump's thread
 
     def cycle(self) -> list[Read]:
@@ -62,6 +67,7 @@ class Pump:
         self._backlog += self.source.poll()
         self.beat = time.monotonic()
         self._watch()
+        metrics.OLDEST_SECONDS.labels(self.stage.name).set(waited(self._backlog))
         if not self._backlog:
             return []
         self._polled_at = time.monotonic()
@@ -94,11 +100,7 @@ class Pump:
             return
         crash_point(f"{self.stage.name}:before-produce")
         self.sink.send(outgoing)
-        for topic, written in Counter(send.topic for send in outgoing).items():
-            metrics.PRODUCED.labels(self.stage.name, topic).inc(written)
-        for send in outgoing:
-            if send.topic == DECISIONS.name and send.event is not None:
-                metrics.decided(send.event, send.caused_at)
+        wrote(self.stage.name, outgoing)
 
     def _settle(self, *, force: bool = False) -> None:
         """Remember, then commit; both name acknowledged offsets only."""
@@ -157,11 +159,10 @@ class Pump:
         now = time.monotonic()
         collect_young(idle=not self._backlog)
         metrics.LAST_PROGRESS.labels(self.stage.name).set_to_current_time()
-        metrics.PARTITIONS.labels(self.stage.name).set(len(self.source.assigned))
+        metrics.PARTITIONS_ASSIGNED.labels(self.stage.name).set(len(self.source.assigned))
         if now - self._lag_at > LAG_EVERY_S:
             self._lag_at = now
-            for partition, records in self.source.lag().items():
-                metrics.LAG.labels(self.stage.name, str(partition)).set(records)
+            lagging(self.stage.name, self.source.lag())
         metrics.VALVE_SHUT.labels(self.stage.name).set(int(self.stage.valve.shut))
         if self.stage.valve.shut and now - self._valve_at > VALVE_EVERY_S:
             self._valve_at = now
@@ -193,7 +194,7 @@ class Pump:
         if self.stage.valve.shut:
             found.append(f"{name}: the poison valve is shut (`exportgate valve open {name}`)")
         found += [
-            f"{name}: partition {at} stopped at a record without a key"
+            f"{name}: partition {at} stopped at a record without a key, or at a broken invariant"
             for at in sorted(self.stage.stopped)
         ]
         return found
@@ -235,3 +236,8 @@ class Pump:
     def _forget_backlog(self, partitions: list[int]) -> None:
         gone = set(partitions)
         self._backlog = [raw for raw in self._backlog if raw.partition not in gone]
+
+
+def waited(backlog: list[Raw]) -> float:
+    """Tell how long the first record of a batch had waited when it was taken, in seconds."""
+    return max(time.time() - backlog[0].timestamp_ms / 1000, 0.0) if backlog else 0.0

@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     cn: Literal["reported", "gazetted", "both"] = Field(
         "reported", description="which reading of the Chinese lists; who ships from China: both"
     )
+    canary_every_s: int = Field(
+        0, ge=0, description="seconds between synthetic orders through the pipeline; 0: none"
+    )
     http_host: str = Field("127.0.0.1", description="where /livez, /readyz and /metrics listen")
     http_port: int = Field(0, description="0 chooses a free port")
     instance: str = Field("", description="name of this process in logs and client ids")

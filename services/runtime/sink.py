@@ -7,9 +7,10 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from schemas.checks import ReservationVoided
 from schemas.topics import DECISIONS, MIB
 from services.runtime.codec import Send
-from services.runtime.errors import Fatal
+from services.runtime.errors import Fatal, Unavailable
 
 _FLUSH_S: Final = 1.0
+_PING_S: Final = 3.0
 _QUEUE_FULL_WAIT_S: Final = 0.05
 
 
@@ -48,6 +49,13 @@ class Sink:
             self._send([record for record in records if record.topic == DECISIONS.name])
             records = [record for record in records if record.topic != DECISIONS.name]
         self._send(records)
+
+    def ping(self) -> None:
+        """Ask whether the broker answers. Raises Unavailable."""
+        try:
+            self._producer.list_topics(DECISIONS.name, timeout=_PING_S)
+        except KafkaException as error:
+            raise Unavailable(f"Kafka: {error}") from error
 
     def _send(self, records: list[Send]) -> None:
         if not records:

@@ -3,7 +3,7 @@
 import hashlib
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from schemas.checks import Unreadable
@@ -13,6 +13,7 @@ from services.runtime import metrics
 from services.runtime.codec import Raw, Read, Send, dead_letter, order_of, read, written
 from services.runtime.crash import crash_point
 from services.runtime.errors import Fatal
+from services.runtime.metrics.collector import Measure, Remembering
 from services.runtime.valve import Valve
 
 SETTLE_EVERY_S: Final = 0.05
@@ -63,6 +64,12 @@ class Stage(ABC):
         self.rewind: dict[int, int] = {}
         """Offsets to read again, by partition, once the valve is open."""
         self._settled_at = 0.0
+        self.measure: Measure | None = None
+
+    @property
+    def remembering(self) -> Sequence[Remembering]:
+        """What the collector of metrics may look at."""
+        return ()
 
     def prepare(self) -> None:  # noqa: B027 - most stages need nothing
         """Read what the judgement needs, before a batch. May raise Unavailable."""

@@ -25,6 +25,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from services.runtime import metrics
 from services.runtime.codec import Read, Send
 from services.runtime.errors import Fatal, Unavailable, Unusable
+from services.runtime.metrics.collector import collect
+from services.runtime.metrics.dependencies import watch
 from services.runtime.pump import Pump
 from services.runtime.settings import Settings
 
@@ -101,6 +103,8 @@ def _host(name: str, pumps: list[Pump], settings: Settings) -> None:
     for pump in pumps:
         _host_stage(app, pump)
     _pages(app, pumps)
+    collect([pump.stage for pump in pumps])
+    watch(pumps[0].dependencies)
     threading.Thread(target=_watchdog, args=(pumps,), daemon=True).start()
     worker = app.Worker(loglevel="WARNING", redirect_stdouts=False, console_port=0)
     worker.spinner = None

@@ -32,10 +32,10 @@ from services.license_check.determine import Book, Rules, book_of
 from services.license_check.service import judge_with
 from services.runtime.client import record
 from services.runtime.codec import Raw, Read, Send, read
-from services.runtime.ladder import read_ladder
 from services.runtime.memory import Memory
 from services.runtime.murmur import partition_of
 from services.runtime.packs import load_packs
+from services.runtime.policies import read_ladder
 from services.runtime.stage import output_of
 from tests.bench.pipeline import todays
 

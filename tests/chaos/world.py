@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Self
 
@@ -22,7 +23,9 @@ SETTINGS: Final = {"EXPORTGATE_REQUIRE_SCREENING": "false", "EXPORTGATE_LOG_LEVE
 class World:
     """Everything that runs, in one folder; `with` ends it all."""
 
-    def __init__(self, *, instances: int, time_basis: str) -> None:
+    def __init__(
+        self, *, instances: int, time_basis: str, extra: Mapping[str, str] | None = None
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="exportgate-chaos-"))
         self.keep = False
         """Whether the folder stays, for its logs."""
@@ -32,6 +35,7 @@ class World:
         )
         self.redis = RedisServer(self.folder / "redis", free_port(), tied=True)
         self._instances = instances
+        self._extra = dict(extra or {})
         self.services: list[Service] = []
 
     def __enter__(self) -> Self:
@@ -70,7 +74,7 @@ class World:
 
     def start_services(self, run: str) -> None:
         """Start every instance of every service, and wait until all are ready."""
-        env = {**SETTINGS, "EXPORTGATE_TIME_BASIS": self.time_basis}
+        env = {**SETTINGS, "EXPORTGATE_TIME_BASIS": self.time_basis, **self._extra}
         self.services = [
             Service(
                 name, free_port(), self.folder / run, self.kafka.bootstrap, self.redis.url,

@@ -171,30 +171,3 @@ def command(name: str, env: dict[str, str]) -> dict[str, Any]:
     assert said.returncode == 0, said.stderr
     shown: dict[str, Any] = json.loads(said.stdout)
     return shown
-
-
-@pytest.mark.parametrize(
-    "rules", sorted((monitoring.CONFIG / "tests").glob("*.yml")), ids=lambda path: path.stem
-)
-def test_alerts_fire_and_stay_silent_as_promised(rules: Path) -> None:
-    promtool = need_program("promtool")
-
-    said = subprocess.run(
-        [promtool, "test", "rules", str(rules)], capture_output=True, text=True, check=False
-    )
-
-    assert said.returncode == 0, said.stdout + said.stderr
-
-
-def test_prometheus_accepts_its_configuration(tmp_path: Path) -> None:
-    promtool = need_program("promtool")
-    monitoring.write_config(tmp_path, {"classification": 18101}, 19094)
-
-    said = subprocess.run(
-        [promtool, "check", "config", str(tmp_path / "prometheus.yml")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert said.returncode == 0, said.stdout + said.stderr

@@ -171,6 +171,7 @@ def test_the_source_of_an_event_is_its_orders_unless_stated() -> None:
         ({**EVENT, "time": "yesterday"}, "time"),
         ({**EVENT, "data": []}, "data"),
         ({**EVENT, "key": "erp/ORD-2"}, "key"),
+        (placed(order_source="exportgate-canary"), "data.order_source"),
         (placed(order_id="a b"), "data.order_id"),
         (placed(revision=0), "data.revision"),
         (placed(destination="Germany"), "data.destination"),

@@ -1,0 +1,1 @@
+"""The licensing status of each material: what may be shipped today, and what it is worth."""

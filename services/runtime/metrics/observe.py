@@ -1,0 +1,59 @@
+"""What is counted of a batch once it is acknowledged; the rest is left to the collector."""
+
+import time
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from schemas.decisions import BreachRaised, Decided
+from schemas.orders import CANARY_SOURCE
+from services.runtime.codec import Send
+from services.runtime.metrics import registry
+from services.runtime.metrics.family import NONE
+
+HELD_MAX: Final = 20_000
+HELD: Final[deque[Decided]] = deque(maxlen=HELD_MAX)
+"""Holds written and not yet counted by what they block (`services.runtime.metrics.collector`)."""
+
+
+def wrote(stage: str, sends: Sequence[Send]) -> None:
+    """Count a batch that was written and acknowledged."""
+    for topic, count in Counter(send.topic for send in sends).items():
+        registry.PRODUCED.labels(stage, topic).inc(count)
+    now = time.time()
+    for send in sends:
+        event = send.event
+        if isinstance(event, Decided):
+            _decided(event, _seconds(now, send.since))
+        elif isinstance(event, BreachRaised):
+            registry.BREACHES.labels(event.kind).inc()
+
+
+def lagging(stage: str, lag: Mapping[int, int]) -> None:
+    """Show the lag of the partitions a stage owns; those it lost are no longer its own."""
+    registry.LAG.replace({(stage, str(at)): records for at, records in lag.items()}, under=stage)
+
+
+def _seconds(now: float, since: datetime | None) -> float | None:
+    return None if since is None else max(now - since.timestamp(), 0.0)
+
+
+def _decided(event: Decided, seconds: float | None) -> None:
+    outcome = event.decision.lower()
+    if event.order_source == CANARY_SOURCE:
+        _canary(event, outcome, seconds)
+        return
+    reason = event.reasons[0].code.value if event.reasons else NONE
+    registry.DECISIONS.labels(outcome, reason).inc()
+    if seconds is not None:
+        registry.DECISION_SECONDS.labels(outcome).observe(seconds)
+    if event.decision == "HELD":
+        HELD.append(event)
+
+
+def _canary(event: Decided, outcome: str, seconds: float | None) -> None:
+    """The first decision on a canary is its round trip; that it is closed later is not."""
+    if event.seq == 1 and seconds is not None:
+        registry.CANARY_SECONDS.labels(outcome).observe(seconds)
+        registry.CANARY_LAST.set(time.time() - seconds)

@@ -1,0 +1,62 @@
+"""The canary: one order a slot whoever sends it, free, cancelled by the next, no business."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from schemas.orders import CANARY_SOURCE, OrderCancelled, OrderPlaced
+from schemas.topics import ORDERS
+from services.classification.orders import Classifier, classify_order
+from services.license_check.determine import Rules, book_of, determine
+from services.runtime.canary import canary, order_id
+from services.runtime.codec import Raw, read
+from services.runtime.murmur import partition_of
+from services.runtime.packs import load_packs
+from services.runtime.policies import read_ladder
+from tests.support.wire import PARTITIONS
+
+SLOT, EVERY_S = 29_000_000, 60
+AT = datetime.fromtimestamp(SLOT * EVERY_S, UTC)
+
+
+def test_two_instances_send_the_same_order() -> None:
+    assert canary(SLOT, EVERY_S) == canary(SLOT, EVERY_S)
+    assert canary(SLOT, EVERY_S)[0].key != canary(SLOT + 1, EVERY_S)[0].key
+
+
+def test_the_next_slot_cancels_the_order() -> None:
+    placed, _ = canary(SLOT, EVERY_S)
+    _, gone = canary(SLOT + 1, EVERY_S)
+
+    assert placed.key == gone.key
+    assert isinstance(gone.event, OrderCancelled)
+    assert gone.event.not_shipped
+
+
+def test_it_is_an_order_like_any_other_on_the_wire() -> None:
+    for sent in canary(SLOT, EVERY_S):
+        key = sent.key or b""
+        raw = Raw(ORDERS.name, partition_of(key, PARTITIONS), 0, key, sent.value, sent.headers, 0)
+        one = read(raw, PARTITIONS)
+        assert not one.unreadable, one.record.event
+        assert one.record.event == sent.event
+        assert one.record.key.startswith(f"{CANARY_SOURCE}/canary-")
+
+
+@pytest.mark.parametrize("choice", ["reported", "both"])
+def test_its_good_is_free_under_every_regime_while_the_lists_are_verified(choice: str) -> None:
+    placed = canary(SLOT, EVERY_S)[0].event
+    assert isinstance(placed, OrderPlaced)
+    packs = load_packs("both").select(choice)
+    at = datetime(2026, 6, 1, tzinfo=UTC)
+    classified = classify_order(
+        placed, as_of=at, own_day=None, digest="", classifier=Classifier(packs)
+    )
+    rules = Rules(require_screening=True, event_basis=False, ladder=read_ladder())
+    assessed = determine(classified, book_of([], {}), at, rules)
+
+    assert [each.holds for line in assessed.lines for each in line.regimes.values()] == (
+        [()] * len(packs.keys)
+    )
+    assert not [c for line in assessed.lines for r in line.regimes.values() for c in r.candidates]
+    assert order_id(SLOT) == f"canary-{SLOT}"
