@@ -1,5 +1,6 @@
 """`exportgate products`: what officers confirmed about products, in and out."""
 
+import time
 from datetime import timedelta
 from typing import Annotated, Any, Final
 
@@ -139,6 +140,9 @@ def recheck(client: Any, products: set[str]) -> int:
     Orders that were on their way when the records were written are waited for: those decided
     since may rest on what was on record before.
     """
+    from services.runtime.products import FRESH_S
+
+    time.sleep(FRESH_S)
     late = next((s for t, s in STAGES if not client.await_folded(t, s, client.end_of(t))), None)
     if late is not None:
         say(f"{late} has not read to the end yet: import again once it has")

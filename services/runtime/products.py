@@ -1,4 +1,4 @@
-"""What is on record about products: topic `products`, read to its end before every batch."""
+"""What is on record about products: topic `products`, followed to its end."""
 
 import hashlib
 import time
@@ -21,6 +21,8 @@ NAME: Final = "classification"
 BATCH: Final = 500
 WAIT_S: Final = 0.1
 ENDS_WITHIN_S: Final = 5.0
+FRESH_S: Final = 0.05
+"""How long what was read counts as the newest; who writes a record waits so long for orders."""
 SILENT_S: Final = 15.0
 """Records are there, and none came for so long: the broker is as good as away."""
 _NOT_THERE: Final = KafkaError._AUTO_OFFSET_RESET  # noqa: SLF001 - librdkafka's own name
@@ -34,13 +36,16 @@ class ProductReader:
     it: it may have said anything. One whose key cannot be read names no product.
     """
 
-    def __init__(self, bootstrap: str, client: str, partitions: int) -> None:
+    def __init__(
+        self, bootstrap: str, client: str, partitions: int, fresh_s: float = FRESH_S
+    ) -> None:
         """Connect; nothing is read yet."""
         self._partitions = partitions
         self._places = [TopicPartition(PRODUCTS.name, at) for at in range(partitions)]
         self._next = dict.fromkeys(range(partitions), 0)
         self._known: dict[str, Product] = {}
         self._when: dict[str, tuple[int, int, int]] = {}
+        self._fresh_s, self._asked_at = fresh_s, -fresh_s
         self.products = Products()
         self._bootstrap = bootstrap
         self._admin = self._asking()
@@ -61,7 +66,13 @@ class ProductReader:
         self._consumer.assign(starts)
 
     def refresh(self) -> None:
-        """Read all that was acknowledged before this call. Raises Unavailable."""
+        """Read all that was acknowledged up to `fresh_s` before this call. Raises Unavailable.
+
+        To ask for the ends costs the broker more than an order does, so not every batch asks.
+        """
+        asked_at = time.monotonic()
+        if asked_at - self._asked_at < self._fresh_s:
+            return
         before = dict(self._next)
         ends = self._ends()
         deadline = time.monotonic() + SILENT_S
@@ -79,6 +90,7 @@ class ProductReader:
         if self._next != before:
             offsets = {str(at): offset for at, offset in self._next.items() if offset}
             self.products = Products(self._known, offsets)
+        self._asked_at = asked_at
 
     def _asking(self) -> AdminClient:
         """Connect to ask for ends: the consumer's own connection waits for records to come."""

@@ -1,18 +1,29 @@
-"""One bare hop: consume a batch, read and write JSON of a given size, await the acknowledgements.
+"""One bare hop: read typed events in batches, write the next stage's, await the acknowledgements.
 
-`python -m tests.bench.hop BOOTSTRAP FROM TO BYTES`, until killed: what any pipeline of three
-processes must at least do.
+`python -m tests.bench.hop BOOTSTRAP FROM TO MODEL SAMPLE`, until killed: what any pipeline of three
+processes with typed events must at least do. `MODEL` is what it reads (a name in `schemas.checks`
+or `schemas.orders`), `SAMPLE` a file with a `{"model", "value"}` of what it writes.
 """
 
+import json
 import sys
+from pathlib import Path
 
-import orjson
 from confluent_kafka import Consumer, Producer
 
+from schemas import checks, decisions, orders
+from schemas.base import Model
+
 BATCH = 500
+MODELS: dict[str, type[Model]] = {
+    model.__name__: model
+    for model in (
+        orders.OrderPlaced, checks.OrderClassified, checks.OrderAssessed, decisions.OrderReleased,
+    )
+}  # fmt: skip
 
 
-def main(bootstrap: str, source: str, target: str, size: int) -> None:
+def main(bootstrap: str, source: str, target: str, reads: type[Model], sample: Model) -> None:
     """Move records from one topic to the next."""
     consumer = Consumer(
         {
@@ -34,14 +45,18 @@ def main(bootstrap: str, source: str, target: str, size: int) -> None:
             messages += consumer.consume(BATCH - 1, 0)
         for message in messages:
             if message.error() is None:
-                data = orjson.loads(message.value() or b"{}")
-                data["filler"] = ""
-                data["filler"] = "x" * max(size - len(orjson.dumps(data)), 0)
-                producer.produce(target, key=message.key(), value=orjson.dumps(data))
+                event = reads.model_validate_json(message.value() or b"")
+                out = sample.model_copy(update={"order_id": getattr(event, "order_id", "")})
+                value = out.model_dump_json(exclude_none=True).encode()
+                producer.produce(target, key=message.key(), value=value)
         producer.flush()
         if messages:
             consumer.commit(asynchronous=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    written = json.loads(Path(sys.argv[5]).read_text())
+    main(
+        sys.argv[1], sys.argv[2], sys.argv[3], MODELS[sys.argv[4]],
+        MODELS[written["model"]].model_validate_json(written["value"]),
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The gate beside three bare hops with events of the same sizes, in one run on real Kafka.
+"""The gate beside three bare hops that read and write the same events, in one run on real Kafka.
 
 `make bench` (`SECONDS=`, `SEED=`). Both are warmed up; the median of three bursts counts.
 Throughput: all orders at once, from the append of the first to the append of the last decision.
@@ -15,8 +15,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -25,7 +26,12 @@ from infra.kafka.topics import create_topics
 from infra.local.kafka import KafkaServer
 from infra.local.process import free_port, wait_until
 from infra.local.redis import RedisServer
-from schemas.topics import CHECKS, CLASSIFIED, DECISIONS, ORDERS
+from schemas.base import Model
+from schemas.checks import OrderAssessed, OrderClassified
+from schemas.decisions import OrderReleased
+from schemas.events import BY_MODEL
+from schemas.orders import OrderPlaced
+from schemas.topics import CHECKS, CLASSIFIED, DECISIONS, ORDERS, Topic
 from services.cli.demo_run import raw_or_event
 from services.generator.scenario import Scenario, scenario
 from tests.support.gate import Gate, running_gate
@@ -37,6 +43,14 @@ WARM_UP, WARM_UPS = 4_000, 3
 BARE = ("bare.0", "bare.1", "bare.2", "bare.3")
 PARTITIONS = 12
 DRAINED_WITHIN_S = 180.0
+
+
+KINDS: Final[tuple[tuple[Topic, type[Model]], ...]] = (
+    (ORDERS, OrderPlaced),
+    (CLASSIFIED, OrderClassified),
+    (CHECKS, OrderAssessed),
+    (DECISIONS, OrderReleased),
+)
 
 
 class Load(Protocol):
@@ -133,21 +147,28 @@ def _answers(bootstrap: str, topic: str) -> bool:
         return False
 
 
+class Sample(NamedTuple):
+    """An event of the average size of its kind."""
+
+    model: str
+    value: bytes
+
+
 @contextmanager
-def bare_hops(bootstrap: str, sizes: list[int]) -> Iterator[None]:
-    """Run three bare hops as processes."""
+def bare_hops(bootstrap: str, folder: Path, samples: list[Sample]) -> Iterator[None]:
+    """Run three bare hops as processes, each reading one kind of event and writing the next."""
     admin = AdminClient({"bootstrap.servers": bootstrap})
     config = {"message.timestamp.type": "LogAppendTime"}
     fresh = [NewTopic(name, PARTITIONS, 1, config=config) for name in BARE]
     for future in admin.create_topics(fresh).values():
         future.result(30)
     assert wait_until(lambda: all(_answers(bootstrap, name) for name in BARE), 30)
-    hops = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.bench.hop", bootstrap, BARE[at], BARE[at + 1], str(size)]
-        )
-        for at, size in enumerate(sizes)
-    ]
+    hops = []
+    for at, (reads, writes) in enumerate(pairwise(samples)):
+        file = folder / f"{writes.model}.json"
+        file.write_text(json.dumps({"model": writes.model, "value": writes.value.decode()}))
+        command = [sys.executable, "-m", "tests.bench.hop", bootstrap, BARE[at], BARE[at + 1]]
+        hops.append(subprocess.Popen([*command, reads.model, str(file)]))
     try:
         yield
     finally:
@@ -156,17 +177,21 @@ def bare_hops(bootstrap: str, sizes: list[int]) -> Iterator[None]:
             hop.wait()
 
 
-def average_size(bootstrap: str, topic: str) -> int:
-    """Average bytes of a value, over one partition."""
+def sample_of(bootstrap: str, topic: str, model: type[Model]) -> Sample:
+    """Find, among the events of one kind in one partition, the one nearest to their average."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "bench"})
     place = TopicPartition(topic, 0, 0)
     _, high = consumer.get_watermark_offsets(place)
     consumer.assign([place])
-    sizes: list[int] = []
-    while len(sizes) < high:
-        sizes += [len(m.value() or b"") for m in consumer.consume(500, 1.0) if m.error() is None]
+    kind, seen, values = BY_MODEL[model].name.encode(), 0, []
+    while seen < high:
+        for message in consumer.consume(500, 1.0):
+            seen += 1
+            if dict(message.headers() or ()).get("ce_type") == kind:
+                values.append(message.value() or b"")
     consumer.close()
-    return sum(sizes) // max(len(sizes), 1)
+    average = sum(map(len, values)) // len(values)
+    return Sample(model.__name__, min(values, key=lambda value: abs(len(value) - average)))
 
 
 def measure(load: Load, name: str, seconds: int) -> dict[str, Any]:
@@ -206,9 +231,9 @@ def bare_load(bootstrap: str, seed: int) -> Load:
 
 
 def one_each(made: Scenario) -> list[tuple[bytes, bytes, Any]]:
-    """One record an order: a bare hop answers each record, not each order."""
-    seen = {key: (key, value, None) for key, value, _ in as_records(made)}
-    return list(seen.values())
+    """One record an order, as it was placed: a bare hop answers each record, not each order."""
+    placed = [raw_or_event(event) for event in made.events if event.type == "OrderPlaced"]
+    return [(send.key or b"", send.value or b"", None) for send in placed]
 
 
 def main() -> None:
@@ -225,12 +250,16 @@ def main() -> None:
         create_topics(kafka.bootstrap)
         with running_gate(folder, kafka.bootstrap, redis.url) as gate:
             ours = measure(gate_load(gate, kafka.bootstrap, asked.seed), "gate", asked.seconds)
-        topics = (ORDERS, CLASSIFIED, CHECKS, DECISIONS)
-        sizes = [average_size(kafka.bootstrap, topic.name) for topic in topics]
-        with bare_hops(kafka.bootstrap, sizes[1:]):
+        samples = [sample_of(kafka.bootstrap, topic.name, model) for topic, model in KINDS]
+        with bare_hops(kafka.bootstrap, folder, samples):
             bare = measure(bare_load(kafka.bootstrap, asked.seed), "bare hops", asked.seconds)
     ratio = ours["burst"]["orders_per_s"] / bare["burst"]["orders_per_s"]
-    result = {"gate": ours, "bare": bare, "bytes": sizes, "ratio": round(ratio, 3)}
+    result = {
+        "gate": ours,
+        "bare": bare,
+        "bytes": [len(sample.value) for sample in samples],
+        "ratio": round(ratio, 3),
+    }
     sys.stdout.write(json.dumps(result) + "\n")
 
 

@@ -30,7 +30,7 @@ def client(stack: EmbeddedStack) -> Client:
 
 @pytest.fixture
 def reader(stack: EmbeddedStack) -> Iterator[ProductReader]:
-    found = ProductReader(stack.bootstrap, "test", EMBEDDED_PARTITIONS)
+    found = ProductReader(stack.bootstrap, "test", EMBEDDED_PARTITIONS, fresh_s=0)
     yield found
     found.close()
 
@@ -114,7 +114,7 @@ def test_a_reader_that_starts_later_knows_the_same(
 ) -> None:
     client.write([said("E", "1C905.b"), said("F", None, value=b"?")])
     reader.refresh()
-    later = ProductReader(stack.bootstrap, "later", EMBEDDED_PARTITIONS)
+    later = ProductReader(stack.bootstrap, "later", EMBEDDED_PARTITIONS, fresh_s=0)
     later.refresh()
     later.close()
 
