@@ -9,9 +9,11 @@ from schemas import checks, decisions, licenses, orders, reference
 from schemas.base import Model
 from schemas.topics import (
     CHECKS,
+    CHECKS_STATE,
     CLASSIFIED,
     DECISIONS,
     LICENSES,
+    LICENSES_STATE,
     ORDERS,
     PRODUCTS,
     REFERENCE,
@@ -77,6 +79,7 @@ EVENT_TYPES: Final = (
     _type("reference", reference.PriceObserved, REFERENCE, verb="price-observed"),
     _type("reference", reference.PackActivated, REFERENCE, verb="pack-activated"),
     _type("control", reference.FoldVersion, CHECKS, LICENSES, verb="fold-version"),
+    _type("control", reference.SnapshotTaken, CHECKS_STATE, LICENSES_STATE, verb="snapshot-taken"),
 )
 
 BY_NAME: Final = {event_type.name: event_type for event_type in EVENT_TYPES}

@@ -72,6 +72,21 @@ class PackActivated(Model):
     officers: tuple[Name, ...]
 
 
+class SnapshotTaken(Model):
+    """A marker on a `*.state` topic: the records of its space before it are what a fold knew."""
+
+    partition: int
+    offset: int = Field(description="next offset of the folded topic")
+    chain: str = Field(description="running hash of the folded input, hex")
+    sum: str = Field(description="sum of the entities' digests modulo 2^256, hex")
+    fold_version: int
+    space: str = Field(description="which records belong together")
+    last_sha256: str = Field(description="of the last record's value folded, hex")
+    log_time: Instant
+    chain_index: int = Field(description="of the partition's decision chain")
+    chain_prev: str
+
+
 class FoldVersion(Model):
     """From this record on a partition is folded by another version of the fold."""
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from schemas.base import Model
-from schemas.topics import CHECKS, DECISIONS, LICENSES, ORDERS
+from schemas.topics import CHECKS, CHECKS_STATE, DECISIONS, LICENSES, ORDERS
 from services.hold_release.gate import Gate, deadlines
 from services.hold_release.state import OrderState
 from services.runtime import canary
@@ -14,7 +14,7 @@ from services.runtime.metrics.orders import measure
 from services.runtime.pump import Pump
 
 NAME: Final = "gate"
-TOPICS: Final = (CHECKS, DECISIONS, LICENSES, ORDERS)
+TOPICS: Final = (CHECKS, CHECKS_STATE, DECISIONS, LICENSES, ORDERS)
 FOLD_VERSION: Final = 1
 
 
@@ -35,4 +35,8 @@ def pumps(runtime: Runtime) -> list[Pump]:
     gate = Gate(time_basis=settings.time_basis, max_event_age=settings.max_event_age)
     folding = Folding(fold=gate, decode=decode, due=due, version=FOLD_VERSION, measure=measure)
     stale_after = None if settings.time_basis == "event" else STALE_AFTER
-    return [runtime.pump(runtime.folded(NAME, CHECKS, folding, stale_after=stale_after))]
+    return [
+        runtime.pump(
+            runtime.folded(NAME, CHECKS, folding, state=CHECKS_STATE, stale_after=stale_after)
+        )
+    ]

@@ -7,7 +7,7 @@ from typing import Any, Final
 from schemas.base import Model
 from schemas.checks import OrderClassified
 from schemas.envelope import Output, Recorded, output_id
-from schemas.topics import CHECKS, CLASSIFIED, LICENSES
+from schemas.topics import CHECKS, CLASSIFIED, LICENSES, LICENSES_STATE
 from services.license_check import ledger, register
 from services.license_check.book import LICENSE, License, Reservation
 from services.license_check.determine import Book, Rules, book_of, determine
@@ -21,7 +21,7 @@ from services.runtime.stage import Judge, Sensor
 
 DETERMINE: Final = "determine"
 LEDGER: Final = "ledger"
-TOPICS: Final = (CLASSIFIED, CHECKS, LICENSES)
+TOPICS: Final = (CLASSIFIED, CHECKS, LICENSES, LICENSES_STATE)
 FOLD_VERSION: Final = 1
 
 
@@ -82,4 +82,7 @@ def pumps(runtime: Runtime) -> list[Pump]:
     folding = Folding(
         fold=ledger.fold, decode=decode, due=due, version=FOLD_VERSION, measure=measure
     )
-    return [runtime.pump(sensor), runtime.pump(runtime.folded(LEDGER, LICENSES, folding))]
+    return [
+        runtime.pump(sensor),
+        runtime.pump(runtime.folded(LEDGER, LICENSES, folding, state=LICENSES_STATE)),
+    ]

@@ -7,13 +7,15 @@ from typing import Any
 
 from schemas.checks import Unreadable
 from schemas.envelope import Output, Recorded
-from schemas.topics import Topic, dead_letters
+from schemas.topics import SOURCES, Topic, dead_letters
 from services.runtime.broker import Cluster, connect
 from services.runtime.errors import Unavailable, Unusable
 from services.runtime.folded import STALE_AFTER, Folded, Folding
 from services.runtime.pump import Pump
 from services.runtime.remember import Place, Remembered
 from services.runtime.settings import Settings
+from services.runtime.sink import Sink
+from services.runtime.snapshot import Snapshots
 from services.runtime.source import Reader
 from services.runtime.stage import Stage
 
@@ -43,9 +45,10 @@ class Runtime:
         topic: Topic,
         folding: Folding,
         *,
+        state: Topic,
         stale_after: timedelta | None = STALE_AFTER,
     ) -> Folded:
-        """Build a stage with memory."""
+        """Build a stage with memory; `state` is where its snapshots stand."""
         return Folded(
             name=name,
             topic=topic,
@@ -54,8 +57,17 @@ class Runtime:
             remembered=self.remembered,
             reader=self.reader,
             place_of=lambda at: self.place(topic, name, folding.version, at),
+            snapshots=self._snapshots(name, state),
             stale_after=stale_after,
         )
+
+    def _snapshots(self, name: str, state: Topic) -> Snapshots | None:
+        """A mock broker keeps nothing, so there is nothing to come back to."""
+        every = self.settings.snapshot_every.total_seconds()
+        if self.settings.broker_kind == "embedded" or not every:
+            return None
+        bootstrap, client = self.settings.kafka_bootstrap, f"{self.client}-{name}-state"
+        return Snapshots(state, self.reader, lambda: Sink(bootstrap, client), every)
 
     def place(self, topic: Topic, name: str, version: int, partition: int) -> Place:
         """Name where a fold's partition is remembered."""
@@ -78,7 +90,7 @@ class Runtime:
 
 def runtime(name: str, topics: tuple[Topic, ...], settings: Settings) -> Runtime:
     """Check the broker and Redis. Raises Unusable, saying what is wrong, before anything starts."""
-    wanted = [*topics, *(dead_letters(topic) for topic in topics)]
+    wanted = [*topics, *(dead_letters(topic) for topic in topics if topic in SOURCES)]
     embedded = settings.broker_kind == "embedded"
     cluster = connect(settings.kafka_bootstrap, wanted, embedded=embedded)
     remembered = Remembered(settings.redis_url.get_secret_value())

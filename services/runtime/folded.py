@@ -23,6 +23,7 @@ from services.runtime.guard import Broken, broken
 from services.runtime.memory import Due, Memory
 from services.runtime.metrics.collector import Measure
 from services.runtime.remember import Decode, Place, Remembered
+from services.runtime.snapshot import Snapshots
 from services.runtime.source import Reader
 from services.runtime.stage import Stage, output_of
 
@@ -73,6 +74,7 @@ class Folded(Stage):
         remembered: Remembered,
         reader: Reader,
         place_of: Callable[[int], Place],
+        snapshots: Snapshots | None = None,
         clock: Clock = wall_clock,
         stale_after: timedelta | None = STALE_AFTER,
     ) -> None:
@@ -82,6 +84,7 @@ class Folded(Stage):
         self._remembered = remembered
         self._reader = reader
         self._place_of = place_of
+        self._snapshots = snapshots
         self._clock = clock
         self._stale_after = stale_after
         self._deadlines_at = 0.0
@@ -100,6 +103,8 @@ class Folded(Stage):
 
     def gained(self, partition: int, committed: int | None, low: int, high: int) -> int:
         """Load a partition from Redis, or begin at the start of the log; never anywhere else."""
+        if self._snapshots is not None:
+            self._snapshots.drop(partition)
         memory = self._load(partition, low, high)
         memory.emit_from = committed or 0
         # What was committed had been remembered; without a place all that stands there is news.
@@ -137,6 +142,12 @@ class Folded(Stage):
         memory = self._remembered.load(place, self._folding.decode)
         if memory is not None and self._is_of_this_log(place, memory, low, high):
             return memory
+        taken = self._from_snapshot(place)
+        if taken is not None and self._is_of_this_log(place, taken, low, high):
+            log.warning("recovering from a snapshot", stage=self.name, partition=place.partition,
+                        records=high - taken.offset)  # fmt: skip
+            taken.remembered_at = self._remembered.stands_at(place)
+            return taken
         fresh = Memory(partition=Partition(place.partition), whole=True)
         fresh.remembered_at = self._remembered.stands_at(place)
         if high > low:
@@ -144,6 +155,11 @@ class Folded(Stage):
             log.warning("refolding from the log", stage=self.name, partition=place.partition,
                         records=high - low)  # fmt: skip
         return fresh
+
+    def _from_snapshot(self, place: Place) -> Memory | None:
+        if self._snapshots is None:
+            return None
+        return self._snapshots.load(place.partition, place.version, self._folding.decode)
 
     def _is_of_this_log(self, place: Place, memory: Memory, low: int, high: int) -> bool:
         """Compare the last record folded with the one the log has there."""
@@ -278,6 +294,7 @@ class Folded(Stage):
         }
         if moved:
             self._remembered.write(moved)
+        self._offer_snapshots()
         if time.monotonic() - self._looked_at < LOOK_EVERY_S:
             return
         self._looked_at = time.monotonic()
@@ -285,6 +302,13 @@ class Folded(Stage):
         for (partition, memory), at in zip(self.memories.items(), standing, strict=True):
             if at != memory.remembered_at:
                 raise Conflict(f"{self.topic.name}/{partition}: Redis does not stand where it did")
+
+    def _offer_snapshots(self) -> None:
+        if self._snapshots is None:
+            return
+        for partition, memory in self.memories.items():
+            if not memory.catching_up and not memory.dirty and not memory.whole:
+                self._snapshots.offer(partition, memory, self._folding.version)
 
     def committable(self) -> dict[int, int]:
         """Only what is remembered too: a place below the last one committed is no progress."""

@@ -59,6 +59,8 @@ class Memory:
     roots_sum: int = 0
     """Sum over the nameless entity of each aggregate alone: what readers of a book check."""
     dirty: dict[bytes, None] = field(default_factory=dict)
+    unsnapped: dict[bytes, None] = field(default_factory=dict)
+    """What changed since the last snapshot (`services.runtime.snapshot`)."""
     remembered_at: str = ""
     """Where Redis stood when it was read or last written; empty: it had nothing."""
     whole: bool = False
@@ -137,6 +139,7 @@ class Memory:
             value = None if entity is None else entity.model_dump_json(exclude_none=True).encode()
             self._sum_up(entity_field, value)
             changes[entity_field] = value
+        self.unsnapped.update(self.dirty)
         self.dirty = {}
         return changes
 

@@ -27,6 +27,9 @@ class Settings(BaseSettings):
     max_event_age: timedelta = Field(
         timedelta(hours=72), description="an older order event is held (TIME_IMPLAUSIBLE)"
     )
+    snapshot_every: timedelta = Field(
+        timedelta(seconds=60), description="how often the folds write snapshots; 0: never"
+    )
     require_screening: bool = Field(
         default=True, description="a party without a clear screening holds (PARTY_UNSCREENED)"
     )
