@@ -1,6 +1,6 @@
 """The shape of a fold: one aggregate, one record, what changes, what is said. Pure and total."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final, Protocol
@@ -26,6 +26,18 @@ class Partition:
     def at(self, logged_at: datetime) -> "Partition":
         """Move log time on to a record; it never goes back."""
         return replace(self, log_time=logged_at) if logged_at > self.log_time else self
+
+
+FORGET_EVERY: Final = 4_096
+"""At every so many offsets of a partition, what is long over is forgotten: by log time, so that
+whoever folds the log forgets at the same records."""
+
+
+class Forget(Protocol):
+    """Tells which entities of an aggregate are long over."""
+
+    def __call__(self, aggregate: Mapping[str, Model], log_time: datetime) -> Iterable[str]:
+        """Name them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ An order is released only when every line × every regime is settled on its own;
 happens, it is held, with reasons. Only this fold releases, and only it asks the ledger.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, TypeVar
@@ -33,6 +33,8 @@ from services.hold_release.settlement import reason_of
 from services.hold_release.state import ORDER, OrderState, Reservation, as_written
 from services.hold_release.turn import Turn
 
+KEPT: Final = timedelta(days=30)
+"""How long an order that ended is remembered, by log time."""
 AHEAD_MAX: Final = timedelta(minutes=10)
 
 
@@ -348,6 +350,15 @@ def deadlines(state: OrderState) -> list[tuple[str, datetime]]:
     if state.phase == "released" and release is not None and release.time_basis == "log":
         found.append(("release", release.valid_until))
     return found
+
+
+def forget(aggregate: Mapping[str, Model], log_time: datetime) -> Iterable[str]:
+    """An order that ended 30 days ago is forgotten; a late event of it is too old to be decided."""
+    state = aggregate.get(ORDER)
+    if isinstance(state, OrderState) and state.terminal and state.closed_at is not None:
+        over = state.closed_at + KEPT <= log_time
+        if over and not any(entry.state == "leaving" for entry in state.reservations):
+            yield ORDER
 
 
 Handler = Callable[[Turn, Gate], None]

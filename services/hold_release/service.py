@@ -5,7 +5,7 @@ from typing import Final
 
 from schemas.base import Model
 from schemas.topics import CHECKS, CHECKS_STATE, DECISIONS, LICENSES, ORDERS
-from services.hold_release.gate import Gate, deadlines
+from services.hold_release.gate import Gate, deadlines, forget
 from services.hold_release.state import OrderState
 from services.runtime import canary
 from services.runtime.app import Runtime
@@ -33,7 +33,9 @@ def pumps(runtime: Runtime) -> list[Pump]:
     settings = runtime.settings
     canary.start(settings.kafka_bootstrap, runtime.client, settings.canary_every_s)
     gate = Gate(time_basis=settings.time_basis, max_event_age=settings.max_event_age)
-    folding = Folding(fold=gate, decode=decode, due=due, version=FOLD_VERSION, measure=measure)
+    folding = Folding(
+        fold=gate, decode=decode, due=due, forget=forget, version=FOLD_VERSION, measure=measure
+    )
     stale_after = None if settings.time_basis == "event" else STALE_AFTER
     return [
         runtime.pump(

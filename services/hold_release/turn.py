@@ -218,6 +218,8 @@ class Turn:
             answer_by=None,
             recheck_by=None,
             closed_at=self.now,
+            assessment="",
+            findings=(),
         )
         self._send_superseded()
 

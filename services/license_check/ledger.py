@@ -4,8 +4,8 @@ Conservation holds at every offset, in quantity and in value:
 authorized = used + reserved + remaining - overdrawn, and nothing is granted beyond authorized.
 """
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from schemas.base import built, changed
@@ -51,6 +51,9 @@ from services.license_check.posting import posted
 
 ADJUSTED_KEPT: Final = 16
 """Requests to adjust one reservation that are remembered, so that a duplicate undoes nothing."""
+
+KEPT: Final = timedelta(days=7)
+KEPT_SHIPPED: Final = timedelta(days=180)
 
 
 def fold(aggregate: Aggregate, record: Recorded[Any], partition: Partition) -> Step:
@@ -235,6 +238,18 @@ def _void(
     freed = posted(license_, known, after)
     answer = answers.posted(record, told, "void", "voided", license_, freed)
     return {LICENSE: freed, told.reservation_id: after}, [answer]
+
+
+def forget(aggregate: Aggregate, log_time: datetime) -> Iterable[str]:
+    """Name reservations that were closed long ago: nothing more will be said of them.
+
+    What shipped is kept longer, for the goods may come back.
+    """
+    for name, entity in aggregate.items():
+        if isinstance(entity, Reservation) and entity.closed_at is not None:
+            kept = KEPT_SHIPPED if entity.used_quantity else KEPT
+            if entity.state == "closed" and entity.closed_at + kept <= log_time:
+                yield name
 
 
 Handler = Callable[[License, Aggregate, Recorded[Any], Partition], Effect]

@@ -80,7 +80,12 @@ def pumps(runtime: Runtime) -> list[Pump]:
         prepare=book.refresh,
     )
     folding = Folding(
-        fold=ledger.fold, decode=decode, due=due, version=FOLD_VERSION, measure=measure
+        fold=ledger.fold,
+        decode=decode,
+        due=due,
+        forget=ledger.forget,
+        version=FOLD_VERSION,
+        measure=measure,
     )
     return [
         runtime.pump(sensor),

@@ -14,7 +14,7 @@ from schemas.base import Model
 from schemas.checks import DeadlineDue, ReleaseStale
 from schemas.decisions import OrderReleased
 from schemas.envelope import Output, Recorded, derived_id
-from schemas.fold import Fold, Partition
+from schemas.fold import Fold, Forget, Partition
 from schemas.topics import CHECKS, Topic
 from services.runtime import metrics
 from services.runtime.codec import Read, Send, written
@@ -57,6 +57,7 @@ class Folding:
     fold: Fold
     decode: Decode
     due: Due
+    forget: Forget | None = None
     version: int = 1
     measure: Measure | None = None
 
@@ -188,7 +189,7 @@ class Folded(Stage):
         memory = self.memories.get(one.raw.partition)
         if memory is None:
             return []
-        outputs = memory.fold(self._folding.fold, one)
+        outputs = memory.fold(self._folding.fold, one, self._folding.forget)
         if (fault := broken(outputs)) is not None:
             return self._stop_at(one, fault)
         key = one.record.key

@@ -8,7 +8,7 @@ from typing import Final
 
 from schemas.base import Model
 from schemas.envelope import Output, Recorded
-from schemas.fold import Fold, Partition, Step
+from schemas.fold import FORGET_EVERY, Fold, Forget, Partition, Step
 from services.runtime.codec import Read
 
 MODULUS: Final = 2**256
@@ -81,7 +81,7 @@ class Memory:
         """Whether it still folds again what was known: nobody may read it, or resume from it."""
         return self.offset < self.whole_from
 
-    def fold(self, fold: Fold, read: Read) -> tuple[Output, ...]:
+    def fold(self, fold: Fold, read: Read, forget: Forget | None = None) -> tuple[Output, ...]:
         """Fold one record; return what it says, or nothing below the committed offset."""
         record: Recorded[Model] = read.record
         if record.offset < self.offset:
@@ -96,6 +96,8 @@ class Memory:
         self.chain = hashlib.sha256(self.chain.encode() + value).hexdigest()
         self.last_sha256 = hashlib.sha256(value).hexdigest()
         self.offset = record.offset + 1
+        if forget is not None and self.offset % FORGET_EVERY == 0:
+            self._forget(forget)
         return step.outputs if record.offset >= self.emit_from else ()
 
     def _apply(self, key: str, step: Step) -> None:
@@ -107,6 +109,15 @@ class Memory:
             else:
                 aggregate[name] = entity
             self.dirty[field_of(key, name)] = None
+
+    def _forget(self, forget: Forget) -> None:
+        """Drop what is long over."""
+        for key, aggregate in list(self.aggregates.items()):
+            for name in list(forget(aggregate, self.partition.log_time)):
+                del aggregate[name]
+                self.dirty[field_of(key, name)] = None
+            if not aggregate:
+                del self.aggregates[key]
 
     def put(self, entity_field: bytes, entity: Model, digest: int) -> None:
         """Put back an entity that was remembered."""

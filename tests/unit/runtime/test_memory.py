@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from schemas.base import Model
 from schemas.envelope import Recorded
-from schemas.fold import Partition, Step
+from schemas.fold import FORGET_EVERY, Partition, Step
 from services.license_check import ledger
 from services.license_check.book import License
 from services.runtime.memory import (
@@ -23,7 +23,7 @@ from services.runtime.memory import (
     split_field,
 )
 from services.runtime.remember import Place
-from tests.support.builders import license_granted, requested, settle, terms, unreadable, void
+from tests.support.builders import T0, license_granted, requested, settle, terms, unreadable, void
 from tests.support.remembering import Feed, content
 from tests.support.wire import reading
 
@@ -63,6 +63,22 @@ def test_an_offset_is_folded_once() -> None:
     before = (feed.memory.place, content(feed.memory))
     assert feed.memory.fold(ledger.fold, one) == ()
     assert (feed.memory.place, content(feed.memory)) == before
+
+
+@pytest.mark.parametrize(("offset", "left"), [(FORGET_EVERY - 2, 2), (FORGET_EVERY - 1, 1)])
+def test_what_is_over_is_forgotten_at_fixed_offsets_alone(offset: int, left: int) -> None:
+    feed = Feed(PLACE)
+    feed.say(license_granted(), void("r1"))
+    feed.memory.take_changes()
+    feed.memory.offset = offset
+    later = T0 + ledger.KEPT + timedelta(seconds=1)
+    one = reading(requested("r2", license_id="cn-2"), "cn-2", "licenses", offset=offset, at=later)
+
+    feed.memory.fold(ledger.fold, one, ledger.forget)
+
+    assert len(feed.memory.aggregates["cn-1"]) == left
+    gone = field_of("cn-1", "r1")
+    assert (feed.memory.take_changes().get(gone, b"") is None) is (left == 1)
 
 
 @pytest.mark.parametrize(("committed", "said"), [(0, 2), (1, 2), (2, 1), (3, 0), (9, 0)])

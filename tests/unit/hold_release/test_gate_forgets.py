@@ -1,0 +1,32 @@
+"""An order that ended long ago is forgotten; one whose goods may be on a truck is not."""
+
+from datetime import timedelta
+
+import pytest
+
+from services.hold_release.gate import KEPT, forget
+from services.hold_release.state import ORDER, OrderState, Phase, Reservation
+from tests.support.builders import T0
+
+LEAVING = Reservation.model_construct(reservation_id="r", state="leaving")
+
+
+@pytest.mark.parametrize(
+    ("phase", "age", "reservations", "gone"),
+    [
+        ("closed", KEPT, (), True),
+        ("rejected", KEPT, (), True),
+        ("closed", KEPT - timedelta(seconds=1), (), False),
+        ("closed", KEPT, (LEAVING,), False),
+        ("held", KEPT * 9, (), False),
+        ("released", KEPT * 9, (), False),
+    ],
+)
+def test_only_what_is_long_over_is_forgotten(
+    phase: Phase, age: timedelta, reservations: tuple[Reservation, ...], gone: bool
+) -> None:
+    state = OrderState(
+        order_source="erp", order_id="o1", phase=phase, closed_at=T0, reservations=reservations
+    )
+
+    assert list(forget({ORDER: state}, T0 + age)) == ([ORDER] if gone else [])
