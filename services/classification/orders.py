@@ -23,10 +23,12 @@ from schemas.reference import product_key
 from schemas.regimes import ZONES
 from services.classification.classify import ENGINE, Classified, classify, verdict_for_code
 from services.classification.item import Item, Party
+from services.classification.parties import resembling
 from services.classification.policy import PackSet
 from services.classification.products import Product
 
 Moments = tuple[date | datetime, ...]
+Who = tuple[str, str, str | None, str | None, str | None, str | None]
 SEEN_MAX: Final = 20_000
 """Lines remembered; the oldest is forgotten first."""
 _ZONES: Final = tuple(dict.fromkeys(ZONES.values()))
@@ -71,17 +73,31 @@ class Classifier:
     packs: PackSet
     refs: tuple[PackRef, ...] = field(init=False, repr=False)
     verified_until: date | None = field(init=False, repr=False)
+    _names: tuple[str, ...] = field(init=False, repr=False)
+    _deemed: frozenset[str] = field(init=False, repr=False)
     _contexts: dict[Any, Context] = field(default_factory=dict, repr=False)
     _seen: dict[Any, Classified] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        """Say once what every answer says of the packs."""
+        """Say once what every answer says of the packs, and whom they speak of."""
+        compiled = [c for key in self.packs.keys for c in self.packs.versions(key)]
+        names = dict.fromkeys(name for each in compiled for name in each.names)
+        deemed = [
+            each.pack.jurisdiction.territory
+            for each in compiled
+            if each.pack.jurisdiction.domestic == "deemed"
+        ]
+        object.__setattr__(self, "_names", tuple(names))
+        object.__setattr__(self, "_deemed", frozenset(c for inside in deemed for c in inside))
         object.__setattr__(self, "refs", self.packs.refs)
         object.__setattr__(self, "verified_until", self.packs.verified_until)
 
     def context(self, order: Order, moments: Moments) -> Context:
         """Find what an order's lines have in common; the first of `moments` is its own."""
         parties = tuple([_who(party) for party in order.parties])
+        if order.destination not in self._deemed:
+            # Only there does it count whose the parties are; elsewhere, whom they resemble.
+            parties = tuple([who for who in parties if self._counts(who)])
         common = (
             order.exporter.country,
             order.destination,
@@ -101,6 +117,10 @@ class Classifier:
             found = Context(len(self._contexts), named, _distinct_days(moments))
             self._contexts[common] = found
         return found
+
+    def _counts(self, who: Who) -> bool:
+        _, name, _, _, _, screened = who
+        return screened == "hit" or resembling(name, self._names)
 
     def line(
         self,
@@ -234,7 +254,7 @@ def item_of(
     )
 
 
-def _who(party: OrderParty) -> tuple[str, str, str | None, str | None, str | None, str | None]:
+def _who(party: OrderParty) -> Who:
     """What counts of a party, in the order of `Party`: not when it was screened."""
     screened = party.screened.result if party.screened else None
     return party.role, party.name, party.country, party.owner_country, party.id, screened
