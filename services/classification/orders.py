@@ -23,10 +23,12 @@ from schemas.reference import product_key
 from schemas.regimes import ZONES
 from services.classification.classify import ENGINE, Classified, classify, verdict_for_code
 from services.classification.item import Item, Party
+from services.classification.parties import resembling
 from services.classification.policy import PackSet
 from services.classification.products import Product
 
 Moments = tuple[date | datetime, ...]
+Who = tuple[str, str, str | None, str | None, str | None, str | None]
 SEEN_MAX: Final = 20_000
 """Lines remembered; the oldest is forgotten first."""
 _ZONES: Final = tuple(dict.fromkeys(ZONES.values()))
@@ -50,6 +52,16 @@ NO_PRODUCTS: Final = Products()
 
 
 @dataclass(frozen=True, slots=True)
+class Context:
+    """What the lines of an order have in common, as far as it counts; equal ones are one."""
+
+    number: int
+    parties: tuple[Party, ...] | None
+    days: Moments
+    """Moments to judge beside the order's own, each on other days than those before it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Classifier:
     """Classifies lines under a set of packs, and knows again what it has just seen.
 
@@ -61,48 +73,68 @@ class Classifier:
     packs: PackSet
     refs: tuple[PackRef, ...] = field(init=False, repr=False)
     verified_until: date | None = field(init=False, repr=False)
-    _contexts: dict[Any, int] = field(default_factory=dict, repr=False)
+    _names: tuple[str, ...] = field(init=False, repr=False)
+    _deemed: frozenset[str] = field(init=False, repr=False)
+    _contexts: dict[Any, Context] = field(default_factory=dict, repr=False)
     _seen: dict[Any, Classified] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        """Say once what every answer says of the packs."""
+        """Say once what every answer says of the packs, and whom they speak of."""
+        compiled = [c for key in self.packs.keys for c in self.packs.versions(key)]
+        names = dict.fromkeys(name for each in compiled for name in each.names)
+        deemed = [
+            each.pack.jurisdiction.territory
+            for each in compiled
+            if each.pack.jurisdiction.domestic == "deemed"
+        ]
+        object.__setattr__(self, "_names", tuple(names))
+        object.__setattr__(self, "_deemed", frozenset(c for inside in deemed for c in inside))
         object.__setattr__(self, "refs", self.packs.refs)
         object.__setattr__(self, "verified_until", self.packs.verified_until)
 
-    def context(self, order: Order, moments: Moments) -> int:
-        """Number what the lines of an order have in common: equal contexts, equal numbers."""
+    def context(self, order: Order, moments: Moments) -> Context:
+        """Find what an order's lines have in common; the first of `moments` is its own."""
+        parties = tuple([_who(party) for party in order.parties])
+        if order.destination not in self._deemed:
+            # Only there does it count whose the parties are; elsewhere, whom they resemble.
+            parties = tuple([who for who in parties if self._counts(who)])
         common = (
             order.exporter.country,
             order.destination,
             order.ship_from,
-            tuple([_who(party) for party in order.parties]),
+            parties,
             order.mode,
             order.purpose,
             order.incoterm,
             _regime_days(moments),
         )
-        number = self._contexts.get(common)
-        if number is None:
+        found = self._contexts.get(common)
+        if found is None:
             if len(self._contexts) >= SEEN_MAX:
                 self._contexts.clear()
                 self._seen.clear()
-            number = self._contexts[common] = len(self._contexts)
-        return number
+            named = tuple(Party(*party) for party in parties) or None
+            found = Context(len(self._contexts), named, _distinct_days(moments))
+            self._contexts[common] = found
+        return found
+
+    def _counts(self, who: Who) -> bool:
+        _, name, _, _, _, screened = who
+        return screened == "hit" or resembling(name, self._names)
 
     def line(
         self,
-        context: int,
+        context: Context,
         line: OrderLine,
         product: Product | None,
         made: Callable[[], Item],
-        days: Moments,
     ) -> Classified:
         """Classify one line, for its own day and others: the graver day counts.
 
         `made` makes the item, where the line is a new one.
         """
         key = (
-            context,
+            context.number,
             line.description,
             line.sku,
             product.digest if product else None,
@@ -117,8 +149,7 @@ class Classifier:
         )
         found = self._seen.get(key)
         if found is None:
-            item = made()
-            found = classify(item, self.packs, _distinct_days(item, days), product)
+            found = classify(made(), self.packs, context.days, product)
             if len(self._seen) >= SEEN_MAX:
                 self._seen.pop(next(iter(self._seen)))
             self._seen[key] = found
@@ -136,15 +167,12 @@ def _day(moment: date | datetime, zone: ZoneInfo) -> date:
     return moment.astimezone(zone).date() if isinstance(moment, datetime) else moment
 
 
-def _distinct_days(item: Item, days: Moments) -> Moments:
+def _distinct_days(moments: Moments) -> Moments:
     """Leave out moments that fall on the same days in every zone: they answer alike."""
-    seen, kept = {_regime_days((item.as_of,))}, []
-    for moment in days:
-        own = _regime_days((moment,))
-        if own not in seen:
-            seen.add(own)
-            kept.append(moment)
-    return tuple(kept)
+    first: dict[Any, date | datetime] = {}
+    for moment in moments:
+        first.setdefault(_regime_days((moment,)), moment)
+    return tuple(first.values())[1:]
 
 
 def classify_order(
@@ -171,8 +199,8 @@ def classify_order(
             used[product.sku] = ProductRef(
                 sku=product.sku, offset=product.offset, digest=product.digest
             )
-        made = partial(item_of, order, line, as_of)
-        found = classifier.line(context, line, product, made, tuple(days))
+        made = partial(item_of, order, line, as_of, context.parties)
+        found = classifier.line(context, line, product, made)
         lines.append(_line(found, made, line.line_id, findings, classifier.packs))
     return OrderClassified(
         order_source=order.order_source,
@@ -197,7 +225,9 @@ def whole(order: Order) -> Order:
     return Order.model_construct(**{name: getattr(order, name) for name in Order.model_fields})
 
 
-def item_of(order: Order, line: OrderLine, as_of: datetime) -> Item:
+def item_of(
+    order: Order, line: OrderLine, as_of: datetime, parties: tuple[Party, ...] | None
+) -> Item:
     """One line, with what matters of its order."""
     return Item(
         description=line.description,
@@ -215,7 +245,7 @@ def item_of(order: Order, line: OrderLine, as_of: datetime) -> Item:
         cas=line.cas,
         value=line.value,
         currency=line.currency,
-        parties=_parties(order),
+        parties=parties,
         declared=line.declared.model_dump() if line.declared else {},
         composition=tuple((c.element, c.mass_percent) for c in line.composition or ()),
         mode=order.mode,
@@ -224,11 +254,7 @@ def item_of(order: Order, line: OrderLine, as_of: datetime) -> Item:
     )
 
 
-def _parties(order: Order) -> tuple[Party, ...] | None:
-    return tuple(Party(*_who(party)) for party in order.parties) or None
-
-
-def _who(party: OrderParty) -> tuple[str, str, str | None, str | None, str | None, str | None]:
+def _who(party: OrderParty) -> Who:
     """What counts of a party, in the order of `Party`: not when it was screened."""
     screened = party.screened.result if party.screened else None
     return party.role, party.name, party.country, party.owner_country, party.id, screened

@@ -40,7 +40,7 @@ def findings(
     pack = compiled.pack
     out: list[tuple[Verdict, Reason]] = []
     for party in item.parties or ():
-        if compiled.names and _resembling(party.name, compiled.names):
+        if compiled.names and resembling(party.name, compiled.names):
             out += _one(key, pack, party.role, party.name, day)
         if party.screened == "hit":
             source = Cited(citation="screening result stated in the order", tag="J")
@@ -67,7 +67,7 @@ def findings(
 
 
 @lru_cache(maxsize=16384)
-def _resembling(name: str, listed: tuple[str, ...]) -> bool:
+def resembling(name: str, listed: tuple[str, ...]) -> bool:
     """Whether a name is, holds or resembles one of the listed ones, whatever the day."""
     return any(_relation(bare_name(name), bare_name(one)) for one in listed)
 

@@ -54,13 +54,13 @@ def _wiring(service: str) -> Any:
 def _register() -> None:
     """Put the groups of commands together."""
     from services.cli import (
+        activation,
         check,
         config,
         demo,
         holds,
         license_acts,
         orders,
-        policy,
         prices,
         products,
         rates,
@@ -74,7 +74,7 @@ def _register() -> None:
     app.add_typer(products.app, name="products")
     app.add_typer(rates.app, name="rates")
     app.add_typer(holds.app, name="holds")
-    app.add_typer(policy.app, name="policy")
+    app.add_typer(activation.register(), name="policy")
     app.add_typer(prices.app, name="prices")
     app.command()(status.status)
     app.add_typer(config.config, name="config")

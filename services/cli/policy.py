@@ -12,7 +12,9 @@ from services.classification.compare import changes
 from services.classification.policy import Pack, PackSet, PolicyError, choose, parse_pack
 from services.runtime.packs import read_packs
 
-app = typer.Typer(help="Policy packs: list, show, validate, diff.", no_args_is_help=True)
+app = typer.Typer(
+    help="Policy packs: list, show, validate, diff, impact, activate.", no_args_is_help=True
+)
 Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
@@ -40,7 +42,7 @@ def list_packs(json_out: Json = False) -> None:
 @app.command()
 def show(name: str, json_out: Json = False) -> None:
     """Show one pack (`cn-gazetted` or `cn-gazetted@2025-11-07`): its rules and their sources."""
-    pack = _find(name)
+    pack = find(name)
     if json_out:
         typer.echo(orjson.dumps(pack.model_dump(mode="json", by_alias=True)))
         return
@@ -95,7 +97,7 @@ def diff(
     json_out: Json = False,
 ) -> None:
     """Say which determinations change between two packs, not which lines of the files do."""
-    found = changes(_load(before), _load(after))
+    found = changes(load(before), load(after))
     if json_out:
         typer.echo(orjson.dumps(found))
         return
@@ -133,7 +135,8 @@ def _row(pack: Pack, digest: str) -> dict[str, Any]:
     }
 
 
-def _find(name: str) -> Pack:
+def find(name: str) -> Pack:
+    """Find a shipped pack by name, the newest where no version is named."""
     found = [pack for pack, _ in _packs() if name in (pack.name, pack.pack)]
     if not found:
         known = ", ".join(pack.name for pack, _ in _packs())
@@ -141,9 +144,10 @@ def _find(name: str) -> Pack:
     return max(found, key=lambda pack: str(pack.effective.start or ""))
 
 
-def _load(name: str) -> Pack:
+def load(name: str) -> Pack:
+    """Find a shipped pack, or read one from a file."""
     if not name.endswith((".yaml", ".yml")):
-        return _find(name)
+        return find(name)
     try:
         return parse_pack(Path(name).read_text(encoding="utf-8"), name)
     except PolicyError as error:

@@ -1,8 +1,7 @@
 """`exportgate products`: what officers confirmed about products, in and out."""
 
 import time
-from datetime import timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import orjson
 import typer
@@ -11,7 +10,7 @@ from schemas.envelope import derived_id
 from schemas.orders import Order
 from schemas.reference import ProductClassified, product_key
 from schemas.regimes import ZONES
-from schemas.topics import CHECKS, CLASSIFIED, DECISIONS, ORDERS, PRODUCTS
+from schemas.topics import ORDERS, PRODUCTS
 from services.classification.policy import Compiled
 from services.classification.products import is_current
 from services.cli import book
@@ -25,6 +24,7 @@ from services.cli.product_files import (
     says_the_same,
     with_digests,
 )
+from services.cli.rechecks import TOPICS, await_decided, want_rechecks
 from services.runtime.packs import load_packs
 from services.runtime.settings import settings
 
@@ -32,14 +32,15 @@ app = typer.Typer(
     no_args_is_help=True, help="Import and look at what officers confirmed of products."
 )
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of words")]
-RECHECK_WITHIN: Final = timedelta(minutes=5)
-STAGES: Final = ((ORDERS, "classification"), (CLASSIFIED, "determine"), (CHECKS, "gate"))
 
 
 @app.command("import")
 def import_products(
     file: Annotated[str, typer.Argument(help="CSV or JSON Lines; - is standard input")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="show what would change")] = False,
+    recheck_all: Annotated[
+        bool, typer.Option("--recheck", help="check again also what unchanged rows concern")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Import product records, then have every order checked again that they may concern.
@@ -58,7 +59,7 @@ def import_products(
     if faults:
         say(f"{file}: {len(faults)} bad rows, nothing was imported")
         raise typer.Exit(BAD_INPUT)
-    client = Client(settings(), (PRODUCTS, ORDERS, CLASSIFIED, CHECKS, DECISIONS))
+    client = Client(settings(), (PRODUCTS, *TOPICS))
     known = on_record(client)
     new = [
         product
@@ -66,9 +67,10 @@ def import_products(
         if isinstance(product, ProductClassified) and not _is_known(row, known)
     ]
     rechecks = 0
-    if new and not dry_run:
+    concerned = {row.product.key for row in rows} if recheck_all else {each.key for each in new}
+    if concerned and not dry_run:
         write(client, new)
-        rechecks = recheck(client, {product.key for product in new})
+        rechecks = recheck(client, concerned)
     told = [_told(product, known) for product in new]
     summary = {
         "file": file, "rows": len(rows), "imported": 0 if dry_run else len(new),
@@ -143,9 +145,9 @@ def recheck(client: Any, products: set[str]) -> int:
     from services.runtime.products import FRESH_S
 
     time.sleep(FRESH_S)
-    late = next((s for t, s in STAGES if not client.await_folded(t, s, client.end_of(t))), None)
+    late = await_decided(client)
     if late is not None:
-        say(f"{late} has not read to the end yet: import again once it has")
+        say(f"{late} has not read to the end yet: import with --recheck once it has")
     concerned = _orders_with(client, products)
     return want_rechecks(
         client,
@@ -167,28 +169,6 @@ def _orders_with(client: Any, products: set[str]) -> set[str]:
             for line in order.lines
         )
     }
-
-
-def want_rechecks(client: Any, decisions: list[Any], *, cause: str) -> int:
-    """Ask for a re-check of the open and released among orders, oldest first, within 5 minutes."""
-    from schemas.checks import RecheckWanted
-    from services.runtime.client import now, record
-
-    moment = now()
-    sends = []
-    open_ = [decision for decision in decisions if decision.decision in ("HELD", "RELEASED")]
-    for decision in sorted(open_, key=lambda d: (d.log_time, d.key)):
-        cause_id = derived_id("recheck", decision.key, str(decision.seq), moment.isoformat())
-        event = RecheckWanted(
-            order_source=decision.order_source,
-            order_id=decision.order_id,
-            cause=cause,
-            cause_id=cause_id,
-            recheck_by=moment + RECHECK_WITHIN,
-        )
-        sends.append(record(CHECKS, decision.key, event, event_id=cause_id, time=moment))
-    client.write(sends)
-    return len(sends)
 
 
 @app.command("list")

@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from infra.local.process import wait_until
 from schemas.checks import OrderClassified
 from schemas.decisions import HoldReason
 from schemas.orders import OrderPlaced
-from schemas.topics import CLASSIFIED, ORDERS, PRODUCTS
+from schemas.topics import CLASSIFIED, ORDERS, PRODUCTS, REFERENCE
 from services.runtime.client import events, record
 from services.runtime.codec import Send
 from tests.support.gate import Gate, running_gate
@@ -92,7 +93,33 @@ def test_a_record_frees_what_was_vague_and_stops_what_was_not(
         client.write([order("V2", "A-1", VAGUE)])
         stands(gate, "HELD", "V2")
         _what_was_read_is_on_record(gate)
+        _a_pack_is_activated(gate)
         client.close()
+
+
+def _a_pack_is_activated(gate: Gate) -> None:
+    """Every order that stands is determined again; a second activation records nothing more."""
+    assert gate.json("policy", "impact", "cn-reported")["changes"] == []
+    assert gate.json("policy", "impact", "cn-gazetted")["orders"] == 4
+
+    alone = gate.run("policy", "activate", "cn-reported", "--officer", "li", "--officer", "li")
+    assert (alone.returncode, "two different officers" in alone.stderr) == (1, True)
+    two = ("policy", "activate", "cn-reported", "--officer", "li", "--officer", "braun")
+    first, second = gate.json(*two), gate.json(*two)
+    assert (first["recorded"], first["rechecks"]) == (True, 4)
+    assert (second["recorded"], second["rechecks"]) == (False, 4)
+
+    client = gate.client()
+    (record,) = events(client.read_all(REFERENCE))
+    assert record.event.officers == ("li", "braun")
+
+    def checked_again() -> bool:
+        found = (one.event for one in events(client.read_all(CLASSIFIED)))
+        return {"C"} <= {e.order_id for e in found if isinstance(e, OrderClassified) and e.check}
+
+    assert wait_until(checked_again, 10)
+    stands(gate, "RELEASED", "C")
+    client.close()
 
 
 def _unreadable(gate: Gate, sku: str) -> None:

@@ -11,7 +11,9 @@ import pytest
 from schemas.classification import ProductRef, Verdict
 from schemas.events import encode
 from schemas.orders import Finding, Order, OrderPlaced, RecheckRequested
-from services.classification.orders import Classifier, Products, classify_order
+from services.classification.classify import classify
+from services.classification.item import Party
+from services.classification.orders import Classifier, Products, classify_order, item_of
 from services.classification.products import Product
 from services.runtime.packs import load_packs
 from tests.unit.classification.records import current, stale, unreadable
@@ -34,6 +36,9 @@ CHANGES: list[dict[str, Any]] = [
     {"parties": []},
     {"parties": [{**PARTY, "name": "MP Materials Corp."}]},
     {"parties": [{**PARTY, "role": "end_user"}]},
+    {"parties": [{**PARTY, "name": "Nordhafen Elektro AG", "country": "US"}]},
+    {"parties": [PARTY, {**PARTY, "role": "end_user", "name": "Jaia Robotix"}]},
+    {"parties": [{**PARTY, "name": "Nordhafen Elektro AG"}], "destination": "CN"},
     {"parties": [{**PARTY, "owner_country": "US"}], "destination": "CN"},
     {"parties": [{**PARTY, "screened": {"result": "hit", "list_version": "1", "at": str(AT)}}]},
     {"requested_ship_date": "2026-12-01"},
@@ -100,6 +105,27 @@ def test_what_is_remembered_changes_no_byte() -> None:
     for (order, product, at), answer in zip(cases[::9], answers[::9], strict=True):
         assert answer == classified(order, Classifier(PACKS), product, at)
     assert answers == [classified(order, shared, product, at) for order, product, at in cases]
+
+
+def test_an_order_is_judged_as_its_line_alone_with_all_its_parties() -> None:
+    shared = Classifier(PACKS)
+    for order, product, at in different():
+        parties = tuple(
+            Party(
+                p.role, p.name, p.country, p.owner_country, p.id,
+                p.screened.result if p.screened else None,
+            )
+            for p in order.parties
+        )  # fmt: skip
+        item = item_of(order, order.lines[0], at, parties)
+        days = (AT,) if order.requested_ship_date is None else (AT, order.requested_ship_date)
+        found = classify_order(
+            order, as_of=at, own_day=AT, digest="", classifier=shared, products=known(product)
+        ).lines[0]
+        heard = product if order.exporter.id == "default" and item.sku == "SKU-1" else None
+        wanted = classify(item, PACKS, days, heard)
+
+        assert (found.regimes, found.reasons) == (wanted.regimes, wanted.reasons)
 
 
 def test_of_two_days_that_weigh_the_same_the_first_is_told() -> None:
