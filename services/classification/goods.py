@@ -14,6 +14,7 @@ from services.classification.findings import (
     negatives,
     order,
     stand,
+    wanting,
 )
 from services.classification.item import Item
 from services.classification.lexicon import HEADS
@@ -72,7 +73,7 @@ def judge(
             )
         )
     if found:
-        _from_findings(key, compiled, item, found, draft, record)
+        _from_findings(key, compiled, item, facts, found, draft, record)
     for code, entry in listed:
         _from_listed(key, pack, item, code, entry, draft, record)
     if found or listed:
@@ -90,6 +91,7 @@ def _from_findings(
     key: str,
     compiled: Compiled,
     item: Item,
+    facts: Facts,
     found: list[Finding],
     draft: Draft,
     record: Record,
@@ -118,10 +120,10 @@ def _from_findings(
     for finding in _telling(found)[:4]:
         if record.terse and not finding.entry.listed:
             continue
-        record.reasons.append(explain(key, pack, finding))
+        record.reasons.append(explain(key, pack, finding, facts))
         if finding.verdict is V.REVIEW:
             record.missing.append(
-                finding.entry.missing or f"status of {finding.entry.code} on this day"
+                wanting(finding, facts) or f"status of {finding.entry.code} on this day"
             )
 
 

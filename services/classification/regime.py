@@ -133,7 +133,7 @@ def _beyond(
         draft.license_type, draft.next_change = LicenseType.NONE, None
         return False, False
     finding = stand(entry, day, matched)
-    record.reasons.append(explain(key, pack, finding))
+    record.reasons.append(explain(key, pack, finding, facts))
     draft.decision, draft.status = finding.verdict, finding.status
     draft.license_type, draft.next_change = finding.license_type, entry.next_change(day)
     if stale:

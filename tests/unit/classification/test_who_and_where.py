@@ -119,7 +119,8 @@ def test_each_case_is_decided_as_written(
     [
         (DY, {"destination": None}, "destination"),
         (DY, {"exporter_country": "XX"}, "exporter_country"),
-        ("NdFeB magnets 38UH", {}, "dysprosium and terbium content of the magnet not stated"),
+        ("NdFeB magnets 38UH", {}, "dysprosium and terbium content of grade 38UH not stated"),
+        ("NdFeB magnets", {}, "dysprosium and terbium content of the magnet not stated"),
         ("Samples", {}, "a description that says what the goods are"),
     ],
 )
