@@ -54,6 +54,8 @@ class Phrase:
     """It names material other than magnets, whatever names the goods."""
     works: bool = False
     """It names equipment, software or technology, whatever names the goods behind it."""
+    joined: bool = False
+    """It follows the phrase before by `and`."""
 
 
 _LOOSE = ("material", "form")
@@ -102,7 +104,7 @@ def read_phrase(
     loose = signal and not inside and _loose(hits, roles, head, missing)
     built_in = inside and (not other or any("magnet" in hit.sense.facts for hit in hits))
     works = head is not None and head.sense.kind in _MATERIAL and not main.isdisjoint(_WORKS)
-    return Phrase(head, signal, inside, loose, built_in, not main.isdisjoint(_LOOSE), works)
+    return Phrase(head, signal, inside, loose, built_in, not main.isdisjoint(_LOOSE), works, joined)
 
 
 def _loose(
@@ -206,7 +208,7 @@ def relate(states: list[Phrase], reading: Reading, text: str) -> None:
     """Say how the rare-earth words relate to the goods: `st:` facts."""
     facts = reading.facts
     facts.pop("~role", None)
-    kinds = [s.head.sense.kind if s.head else "" for s in states]
+    kinds = _kinds(states)
     explicit = [
         s
         for s, kind in zip(states, kinds, strict=True)
@@ -225,6 +227,7 @@ def relate(states: list[Phrase], reading: Reading, text: str) -> None:
     if "aid" in kinds and not explicit:
         facts["st:aid"] = span
         return
+    ware = article and "oxide_ware" in facts
     if works and _context(states, kinds, facts):
         facts["st:works"] = span
     named = any(
@@ -235,12 +238,23 @@ def relate(states: list[Phrase], reading: Reading, text: str) -> None:
         formed = explicit or any(kind in ("material", "form") for kind in kinds)
         formed = formed or not facts.keys().isdisjoint(("raw", "purity", "phosphor"))
         facts["st:strong" if formed else "st:bare"] = span
-    elif explicit and (_firm(explicit, facts, text) or not article):
+    elif explicit and (not article or (_firm(explicit, facts, text) and not ware)):
         facts["st:strong"] = span
     elif explicit or (article and (named or _beside(states, facts))):
         facts["st:conflict"] = span
     elif article:
         facts["st:contained"] = span
+
+
+def _kinds(states: list[Phrase]) -> list[str]:
+    """What names the goods in each phrase; `yield and impurities` goes on about the same works."""
+    kinds: list[str] = []
+    for state in states:
+        kind = state.head.sense.kind if state.head else ""
+        if not kind and state.joined and kinds and kinds[-1] in _WORKS:
+            kind = kinds[-1]
+        kinds.append(kind)
+    return kinds
 
 
 def _beside(states: list[Phrase], facts: dict[str, tuple[int, int]]) -> bool:

@@ -36,7 +36,7 @@ FORMS = [
     ("{} metal", "金属{}", "{}metall", "金属{}", ".a.1"),
     ("{} ingot", "{}锭", "{}barren", "{}インゴット", ".a.1"),
     ("{} foil", "{}箔", "{}folie", "{}箔", ".a.1"),
-    ("{} wire", "{}丝", "{}draht", "{}線", ".a.1"),
+    ("{} wire", "{}丝", "{}draht", "{}ワイヤー", ".a.1"),
     ("{} sputtering target", "{}靶", "{} Sputtertarget", "{}ターゲット", ".a."),
     ("{} oxide", "氧化{}", "{}oxid", "酸化{}", ".b"),
     ("{}(III) oxide nanopowder", "纳米氧化{}", "{}oxid Nanopulver", "酸化{}ナノ粉末", ".b"),
