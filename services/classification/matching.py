@@ -202,7 +202,7 @@ def _phrases(text: str, hits: list[Hit]) -> list[tuple[bool, list[Hit]]]:
     for match in _SEPARATOR.finditer(text):
         if not any(covered[match.start() : match.end()]):
             cuts.append((match.start(), match.group() in _JOINING))
-    for place, char in enumerate(text):
+    for place, char in enumerate("" if text.isascii() else text):
         if (
             char == " "
             and 0 < place < len(text) - 1
