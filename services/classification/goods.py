@@ -58,9 +58,9 @@ def judge(
 ) -> Draft:
     """Say what the goods are: entries met, codes claimed, else whether a clear has evidence."""
     pack = compiled.pack
-    found = meet(compiled, facts, day)
+    words = meet(compiled, facts, day)
     claims, listed, elsewhere = _claims(key, compiled, facts, day, record)
-    found = order(found + claims)
+    found = order(words + claims)
     draft = Draft(V.NO_LICENSE_REQUIRED, decided=True)
     if found:
         edges = [f.entry.next_change(day) for f in found]
@@ -77,6 +77,8 @@ def judge(
     for code, entry in listed:
         _from_listed(key, pack, item, code, entry, draft, record)
     if found or listed:
+        if not words and draft.decision.gravity < V.REVIEW.gravity:
+            _unsettled(key, pack, facts, draft, elsewhere, record)
         return draft
     if elsewhere:
         _uncertain(key, pack, draft, elsewhere, record)
@@ -243,6 +245,24 @@ def _uncertain(key: str, pack: Pack, draft: Draft, codes: list[str], record: Rec
     record.missing.append("what the goods of the declared code are under this list")
     draft.decision, draft.status, draft.license_type = V.REVIEW, Status.UNKNOWN, LicenseType.UNKNOWN
     draft.decided = False
+
+
+def _unsettled(
+    key: str, pack: Pack, facts: Facts, draft: Draft, elsewhere: list[str], record: Record
+) -> None:
+    """A claimed code that demands nothing settles no doubt that stands without it."""
+    if elsewhere:
+        _uncertain(key, pack, draft, elsewhere, record)
+        return
+    text = _doubt(pack, facts)
+    if text:
+        source = Cited(citation="design: a declared code never lowers", tag="J")
+        said = f"the declared code demands nothing, and {text}"
+        record.reasons.append(
+            cited(key, pack, source, "declared", "CLASSIFICATION_UNCERTAIN", said, "missing")
+        )
+        record.missing.append("a description that says what the goods are")
+        draft.decision, draft.license_type = V.REVIEW, LicenseType.UNKNOWN
 
 
 _GOODS = frozenset(f"head:{kind}" for kind in HEADS - {"form"})

@@ -58,6 +58,7 @@ class Phrase:
     """It follows the phrase before by `and`."""
 
 
+_SHAPED = frozenset(("shape", "powder", "compound"))
 _LOOSE = ("material", "form")
 _MATERIAL = ("material", "form", "substance")
 _WORKS = ("equipment", "software", "technology")
@@ -129,7 +130,7 @@ def _names(hit: Hit, head: Hit | None) -> bool:
     """Whether a later word names the goods; "laser system" and "magnet rods" keep the first."""
     if head is None:
         return True
-    if "magnet" in head.sense.facts and "shape" in hit.sense.facts:
+    if "magnet" in head.sense.facts and not _SHAPED.isdisjoint(hit.sense.facts):
         return False
     return hit.end > head.end and not (
         "generic" in hit.sense.facts and head.sense.kind == "article"
@@ -246,6 +247,9 @@ def relate(states: list[Phrase], reading: Reading, text: str) -> None:
         facts["st:contained"] = span
 
 
+_ASIDE = ("st:loose", "cas", "tablet")
+
+
 def _kinds(states: list[Phrase]) -> list[str]:
     """What names the goods in each phrase; `yield and impurities` goes on about the same works."""
     kinds: list[str] = []
@@ -258,8 +262,9 @@ def _kinds(states: list[Phrase]) -> list[str]:
 
 
 def _beside(states: list[Phrase], facts: dict[str, tuple[int, int]]) -> bool:
-    """Whether an article stands beside material: loose magnets, a substance by its number."""
-    return "st:loose" in facts or "cas" in facts or any(s.loose for s in states)
+    """Whether an article stands beside material: loose magnets, a substance by its number, or
+    a word (tablet) that is as well a form of material."""
+    return any(s.loose for s in states) or not facts.keys().isdisjoint(_ASIDE)
 
 
 def _context(states: list[Phrase], kinds: list[str], facts: dict[str, tuple[int, int]]) -> bool:

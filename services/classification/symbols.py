@@ -15,7 +15,7 @@ _PURITY = r"\d(?:\.\d)?n\d?(?![a-z])|[(\[]?9\d\.\d+|[(\[:]? ?\d+(?:\.\d+)? ?(?:w
 _END = r"(?![a-z0-9])"
 _METAL = (
     r"metals?(?! (?:detector|halide|working|work|ware|case|box|housing|frame|part|bracket|cover|"
-    r"door|fabricat|stamping|product|roof|furniture|clip|tag|film|hook|toy|fitting|fastener))(?![a-z])"
+    r"door|fabricat|stamping|product|roof|furniture|clip|tag|film|hook|toy|fitting|fastener|sign|shel|art|wall|model|locomot))(?![a-z])"
 )
 _CER = re.compile(
     r"(?<![a-z])cer(?= ?(?:metall|misch|eisen|legierung|barren|oxid|nitr|fluorid|chlorid|bromid|"
