@@ -54,6 +54,8 @@ class Phrase:
     """It names material other than magnets, whatever names the goods."""
     works: bool = False
     """It names equipment, software or technology, whatever names the goods behind it."""
+    packed: bool = False
+    """Raw material, not magnets, inside something."""
     joined: bool = False
     """It follows the phrase before by `and`."""
 
@@ -103,9 +105,17 @@ def read_phrase(
         reading.add(head.sense.facts, (head.start, head.end), "head:")
         reading.add((head.sense.kind,), (head.start, head.end), "head:")
     loose = signal and not inside and _loose(hits, roles, head, missing)
+    packed = inside and any(
+        role == CONTENT and "raw" in hit.sense.facts and "magnet" not in hit.sense.facts
+        for hit, role in zip(hits, roles, strict=True)
+    )
     built_in = inside and (not other or any("magnet" in hit.sense.facts for hit in hits))
     works = head is not None and head.sense.kind in _MATERIAL and not main.isdisjoint(_WORKS)
-    return Phrase(head, signal, inside, loose, built_in, not main.isdisjoint(_LOOSE), works, joined)
+    return Phrase(
+        head, signal, inside,
+        loose=loose, built_in=built_in, material=not main.isdisjoint(_LOOSE), works=works,
+        packed=packed, joined=joined,
+    )  # fmt: skip
 
 
 def _loose(
@@ -262,8 +272,10 @@ def _kinds(states: list[Phrase]) -> list[str]:
 
 
 def _beside(states: list[Phrase], facts: dict[str, tuple[int, int]]) -> bool:
-    """Whether an article stands beside material: loose magnets, a substance by its number, or
-    a word (tablet) that is as well a form of material."""
+    """Whether an article stands beside material: loose magnets, a substance by its number, what
+    a container holds, or a word (tablet) that is as well a form of material."""
+    if "container" in facts and any(s.packed for s in states):
+        return True
     return any(s.loose for s in states) or not facts.keys().isdisjoint(_ASIDE)
 
 
