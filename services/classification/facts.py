@@ -167,7 +167,53 @@ def _look_up(facts: Facts, digits: str, match: Match, lexicon: Lexicon) -> None:
         facts.said.setdefault("hs_watched", match)
 
 
-_SPOKEN = re.compile(r"(?<![0-9.])[0-9]{8,13}(?![0-9.])")
+_RARE = frozenset(
+    (
+        "la",
+        "ce",
+        "pr",
+        "nd",
+        "pm",
+        "sm",
+        "eu",
+        "gd",
+        "tb",
+        "dy",
+        "ho",
+        "er",
+        "tm",
+        "yb",
+        "lu",
+        "y",
+        "sc",
+    )
+)
+
+
+def _composed(said: dict[str, Match], element: str) -> None:
+    """A rare earth in the stated composition is one in the goods, in the form the words say."""
+    match = said[f"has:{element}"]
+    said.setdefault(element, match)
+    first = "re" not in said
+    said.setdefault("re", match)
+    formed = any(
+        form in said for form in ("oxide", "metal", "alloy", "compound", "powder", "shape")
+    )
+    if formed and "magnet" not in said:
+        said.setdefault(f"raw:{element}", match)
+    if not first and any(fact.startswith("st:") for fact in said):
+        return
+    if "head:article" in said:
+        said.setdefault("st:contained", match)
+    else:
+        strong = formed or "magnet" in said
+        said.setdefault("st:strong" if strong else "st:bare", match)
+
+
+_SPOKEN = re.compile(
+    r"(?<![0-9.])(?:[0-9]{8,13}|[0-9]{4}\.[0-9]{2}(?:\.?[0-9]{2}){0,2}|[0-9]{4}(?: [0-9]{2,4}){2})"
+    r"(?![0-9.])"
+)
 
 
 def _spoken_heading(facts: Facts, lexicon: Lexicon) -> None:
@@ -176,7 +222,8 @@ def _spoken_heading(facts: Facts, lexicon: Lexicon) -> None:
     for found in _SPOKEN.finditer(folded.text):
         start, end = folded.span(*found.span())
         match = Match(field=name, text=folded.origin[start:end], start=start, end=end)
-        _look_up(facts, found.group(), match, lexicon)
+        digits = found.group().replace(".", "").replace(" ", "")
+        _look_up(facts, digits, match, lexicon)
 
 
 def _unit(facts: Facts, unit: str | None, lexicon: Lexicon) -> None:
@@ -198,8 +245,10 @@ def _states(facts: Facts) -> None:
     said = facts.said
     has = [f[4:] for f in said if f.startswith("has:")]
     for element in has:
-        if "re" in said or "magnet" in said or "alloy" in said:
-            said.setdefault(element, said[f"has:{element}"])
+        if element in _RARE:
+            _composed(said, element)
+        else:
+            said.setdefault(f"p_{element}", said[f"has:{element}"])
     if "hs:re" not in said:
         return
     match = said["hs:re"]

@@ -105,7 +105,14 @@ def cited(
     )
 
 
-def explain(key: str, pack: Pack, finding: Finding) -> Reason:
+def wanting(finding: Finding, facts: Facts) -> str:
+    """Name the fact that an entry lacks; `{goods}` is the grade where the text gives one."""
+    grade = facts.said.get("ndfeb_grade")
+    goods = f"grade {grade.text}" if grade else "the magnet"
+    return finding.entry.missing.replace("{goods}", goods)
+
+
+def explain(key: str, pack: Pack, finding: Finding, facts: Facts) -> Reason:
     """Say in words why an entry counts, or why it demands nothing."""
     entry = finding.entry
     name = f"{entry.code}: {entry.title}" if entry.code else entry.title
@@ -117,7 +124,7 @@ def explain(key: str, pack: Pack, finding: Finding) -> Reason:
     if finding.verdict is Verdict.REVIEW:
         code = entry.reason if entry.verdict is Verdict.REVIEW else "LIST_STALE"
         text = (
-            f"{name}; {entry.missing}"
+            f"{name}; {wanting(finding, facts)}"
             if entry.missing
             else f"{name}; its status on this day is not known"
         )

@@ -14,6 +14,7 @@ from services.classification.findings import (
     negatives,
     order,
     stand,
+    wanting,
 )
 from services.classification.item import Item
 from services.classification.lexicon import HEADS
@@ -57,9 +58,9 @@ def judge(
 ) -> Draft:
     """Say what the goods are: entries met, codes claimed, else whether a clear has evidence."""
     pack = compiled.pack
-    found = meet(compiled, facts, day)
+    words = meet(compiled, facts, day)
     claims, listed, elsewhere = _claims(key, compiled, facts, day, record)
-    found = order(found + claims)
+    found = order(words + claims)
     draft = Draft(V.NO_LICENSE_REQUIRED, decided=True)
     if found:
         edges = [f.entry.next_change(day) for f in found]
@@ -72,10 +73,12 @@ def judge(
             )
         )
     if found:
-        _from_findings(key, compiled, item, found, draft, record)
+        _from_findings(key, compiled, item, facts, found, draft, record)
     for code, entry in listed:
         _from_listed(key, pack, item, code, entry, draft, record)
     if found or listed:
+        if not words and draft.decision.gravity < V.REVIEW.gravity:
+            _unsettled(key, pack, facts, draft, elsewhere, record)
         return draft
     if elsewhere:
         _uncertain(key, pack, draft, elsewhere, record)
@@ -90,6 +93,7 @@ def _from_findings(
     key: str,
     compiled: Compiled,
     item: Item,
+    facts: Facts,
     found: list[Finding],
     draft: Draft,
     record: Record,
@@ -118,10 +122,10 @@ def _from_findings(
     for finding in _telling(found)[:4]:
         if record.terse and not finding.entry.listed:
             continue
-        record.reasons.append(explain(key, pack, finding))
+        record.reasons.append(explain(key, pack, finding, facts))
         if finding.verdict is V.REVIEW:
             record.missing.append(
-                finding.entry.missing or f"status of {finding.entry.code} on this day"
+                wanting(finding, facts) or f"status of {finding.entry.code} on this day"
             )
 
 
@@ -241,6 +245,24 @@ def _uncertain(key: str, pack: Pack, draft: Draft, codes: list[str], record: Rec
     record.missing.append("what the goods of the declared code are under this list")
     draft.decision, draft.status, draft.license_type = V.REVIEW, Status.UNKNOWN, LicenseType.UNKNOWN
     draft.decided = False
+
+
+def _unsettled(
+    key: str, pack: Pack, facts: Facts, draft: Draft, elsewhere: list[str], record: Record
+) -> None:
+    """A claimed code that demands nothing settles no doubt that stands without it."""
+    if elsewhere:
+        _uncertain(key, pack, draft, elsewhere, record)
+        return
+    text = _doubt(pack, facts)
+    if text:
+        source = Cited(citation="design: a declared code never lowers", tag="J")
+        said = f"the declared code demands nothing, and {text}"
+        record.reasons.append(
+            cited(key, pack, source, "declared", "CLASSIFICATION_UNCERTAIN", said, "missing")
+        )
+        record.missing.append("a description that says what the goods are")
+        draft.decision, draft.license_type = V.REVIEW, LicenseType.UNKNOWN
 
 
 _GOODS = frozenset(f"head:{kind}" for kind in HEADS - {"form"})

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal
 
 import ahocorasick
@@ -145,7 +145,8 @@ def _sense(name: str, kind: str, facts: tuple[str, ...], term: str, lang: str) -
     word = lang not in _UNBOUND or term.isascii()
     glued = lang == "de" or (len(term) >= 9 and " " not in term)
     named = kind == "element" or (kind == "signal" and glued)
-    element = named and len(term) >= (6 if lang == "de" else 7)
+    element = named and len(term) >= 6
+    compound = lang == "de" and kind in ("material", "substance") and len(term) >= 8
     left = word and not (element and lang != "de") and not (lang == "de" and len(term) > 3)
     return Sense(
         name=name,
@@ -154,7 +155,17 @@ def _sense(name: str, kind: str, facts: tuple[str, ...], term: str, lang: str) -
         signal="re" in facts or kind in ("element", "signal"),
         german=lang == "de",
         bound_left=(left or (element and lang == "de")) and not is_cjk(term[0]),
-        bound_right=word and not element and not is_cjk(term[-1]),
+        bound_right=word and not element and not compound and not is_cjk(term[-1]),
+    )
+
+
+def _looser(one: Sense, two: Sense) -> Sense:
+    """A word of two languages is bound only where both bind it."""
+    return replace(
+        one,
+        german=one.german or two.german,
+        bound_left=one.bound_left and two.bound_left,
+        bound_right=one.bound_right and two.bound_right,
     )
 
 
@@ -192,6 +203,12 @@ class Lexicon:
         self.units = frozenset(fold_term(unit) for file in files for unit in file.units)
         self.fuzzy = tuple((name, symbol) for file in files for name, symbol in file.fuzzy.items())
         self.not_misspelt = frozenset(word for file in files for word in file.not_misspelt)
+        self.split_names = {
+            name: (symbol, re.compile(" ?".join(name)))
+            for name, symbol in self.fuzzy
+            if len(name) >= 7
+        }
+        self.any_split = re.compile("|".join(self.split_names) or r"(?!)")
         self.derive = tuple(d for file in files for d in file.derive)
         self.headings = {h.prefix: h for file in files for h in file.headings}
         self.automaton = ahocorasick.Automaton()
@@ -210,9 +227,10 @@ class Lexicon:
         for lang, terms in concept.terms.items():
             for raw in terms:
                 term = fold_term(raw)
-                senses.setdefault(term, {})[(name, concept.kind)] = _sense(
-                    name, concept.kind, facts, term, lang
-                )
+                found = senses.setdefault(term, {})
+                sense = _sense(name, concept.kind, facts, term, lang)
+                known = found.get((name, concept.kind))
+                found[(name, concept.kind)] = _looser(known, sense) if known else sense
         for lang, terms in concept.not_in.items():
             for raw in terms:
                 term = fold_term(raw)

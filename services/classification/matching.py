@@ -83,6 +83,7 @@ def read(lexicon: Lexicon, original: str, *, purpose_only: bool = False) -> Read
     hits = find(lexicon, text)
     hits += _formulas(lexicon, text) + _symbols(lexicon, text)
     hits += misspelt(lexicon, text, hits)
+    hits += _split(lexicon, text)
     hits.sort(key=lambda h: (h.start, -h.end))
     if purpose_only:
         for place, hit in enumerate(hits):
@@ -131,6 +132,19 @@ def _near_name(lexicon: Lexicon, word: str) -> str:
         if any(OSA.distance(word[:size], name, score_cutoff=near) <= near for size in sizes):
             return symbol
     return ""
+
+
+def _split(lexicon: Lexicon, text: str) -> list[Hit]:
+    """Find names that a line break or a careless copy has cut: `dys prosium`."""
+    if " " not in text or lexicon.any_split.search(text.replace(" ", "")) is None:
+        return []
+    out: list[Hit] = []
+    for symbol, pattern in lexicon.split_names.values():
+        for match in pattern.finditer(text):
+            if " " in match.group():
+                sense = Sense(symbol, "element", (symbol, "re"), signal=True)
+                out.append(Hit(match.start(), match.end(), sense))
+    return out
 
 
 _FORM_NEXT = re.compile(
@@ -202,7 +216,7 @@ def _phrases(text: str, hits: list[Hit]) -> list[tuple[bool, list[Hit]]]:
     for match in _SEPARATOR.finditer(text):
         if not any(covered[match.start() : match.end()]):
             cuts.append((match.start(), match.group() in _JOINING))
-    for place, char in enumerate(text):
+    for place, char in enumerate("" if text.isascii() else text):
         if (
             char == " "
             and 0 < place < len(text) - 1

@@ -54,8 +54,13 @@ class Phrase:
     """It names material other than magnets, whatever names the goods."""
     works: bool = False
     """It names equipment, software or technology, whatever names the goods behind it."""
+    packed: bool = False
+    """Raw material, not magnets, inside something."""
+    joined: bool = False
+    """It follows the phrase before by `and`."""
 
 
+_SHAPED = frozenset(("shape", "powder", "compound"))
 _LOOSE = ("material", "form")
 _MATERIAL = ("material", "form", "substance")
 _WORKS = ("equipment", "software", "technology")
@@ -100,9 +105,17 @@ def read_phrase(
         reading.add(head.sense.facts, (head.start, head.end), "head:")
         reading.add((head.sense.kind,), (head.start, head.end), "head:")
     loose = signal and not inside and _loose(hits, roles, head, missing)
+    packed = inside and any(
+        role == CONTENT and "raw" in hit.sense.facts and "magnet" not in hit.sense.facts
+        for hit, role in zip(hits, roles, strict=True)
+    )
     built_in = inside and (not other or any("magnet" in hit.sense.facts for hit in hits))
     works = head is not None and head.sense.kind in _MATERIAL and not main.isdisjoint(_WORKS)
-    return Phrase(head, signal, inside, loose, built_in, not main.isdisjoint(_LOOSE), works)
+    return Phrase(
+        head, signal, inside,
+        loose=loose, built_in=built_in, material=not main.isdisjoint(_LOOSE), works=works,
+        packed=packed, joined=joined,
+    )  # fmt: skip
 
 
 def _loose(
@@ -127,7 +140,7 @@ def _names(hit: Hit, head: Hit | None) -> bool:
     """Whether a later word names the goods; "laser system" and "magnet rods" keep the first."""
     if head is None:
         return True
-    if "magnet" in head.sense.facts and "shape" in hit.sense.facts:
+    if "magnet" in head.sense.facts and not _SHAPED.isdisjoint(hit.sense.facts):
         return False
     return hit.end > head.end and not (
         "generic" in hit.sense.facts and head.sense.kind == "article"
@@ -206,7 +219,7 @@ def relate(states: list[Phrase], reading: Reading, text: str) -> None:
     """Say how the rare-earth words relate to the goods: `st:` facts."""
     facts = reading.facts
     facts.pop("~role", None)
-    kinds = [s.head.sense.kind if s.head else "" for s in states]
+    kinds = _kinds(states)
     explicit = [
         s
         for s, kind in zip(states, kinds, strict=True)
@@ -225,6 +238,7 @@ def relate(states: list[Phrase], reading: Reading, text: str) -> None:
     if "aid" in kinds and not explicit:
         facts["st:aid"] = span
         return
+    ware = article and "oxide_ware" in facts
     if works and _context(states, kinds, facts):
         facts["st:works"] = span
     named = any(
@@ -235,7 +249,7 @@ def relate(states: list[Phrase], reading: Reading, text: str) -> None:
         formed = explicit or any(kind in ("material", "form") for kind in kinds)
         formed = formed or not facts.keys().isdisjoint(("raw", "purity", "phosphor"))
         facts["st:strong" if formed else "st:bare"] = span
-    elif explicit and (_firm(explicit, facts, text) or not article):
+    elif explicit and (not article or (_firm(explicit, facts, text) and not ware)):
         facts["st:strong"] = span
     elif explicit or (article and (named or _beside(states, facts))):
         facts["st:conflict"] = span
@@ -243,9 +257,26 @@ def relate(states: list[Phrase], reading: Reading, text: str) -> None:
         facts["st:contained"] = span
 
 
+_ASIDE = ("st:loose", "cas", "tablet")
+
+
+def _kinds(states: list[Phrase]) -> list[str]:
+    """What names the goods in each phrase; `yield and impurities` goes on about the same works."""
+    kinds: list[str] = []
+    for state in states:
+        kind = state.head.sense.kind if state.head else ""
+        if not kind and state.joined and kinds and kinds[-1] in _WORKS:
+            kind = kinds[-1]
+        kinds.append(kind)
+    return kinds
+
+
 def _beside(states: list[Phrase], facts: dict[str, tuple[int, int]]) -> bool:
-    """Whether an article stands beside material: loose magnets, a substance by its number."""
-    return "st:loose" in facts or "cas" in facts or any(s.loose for s in states)
+    """Whether an article stands beside material: loose magnets, a substance by its number, what
+    a container holds, or a word (tablet) that is as well a form of material."""
+    if "container" in facts and any(s.packed for s in states):
+        return True
+    return any(s.loose for s in states) or not facts.keys().isdisjoint(_ASIDE)
 
 
 def _context(states: list[Phrase], kinds: list[str], facts: dict[str, tuple[int, int]]) -> bool:

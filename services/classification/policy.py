@@ -1,12 +1,12 @@
 """Packs: one regime's rules at one version, parsed strictly and compiled once."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -278,6 +278,8 @@ class Compiled:
     beyond: Mapping[str, Entry]
     by_code: Mapping[str, Entry]
     listed: Mapping[str, Listed]
+    reaches: dict[Hashable, Any] = field(default_factory=dict, compare=False)
+    """Answers of the jurisdiction already given, by the countries asked about."""
 
 
 def _compile(pack: Pack, lexicon_digest: str) -> Compiled:

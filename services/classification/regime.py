@@ -32,7 +32,7 @@ def evaluate(
     """Judge one line under one pack."""
     pack = compiled.pack
     foreign_words = facts.holds("foreign_owned") or facts.holds("for:foreign_owned")
-    reached = reach(pack, key, item, foreign_words=foreign_words)
+    reached = _reach(compiled, key, item, foreign_words=foreign_words)
     record = Record(terse=reached.answer in ("no", "origin", "content"))
     draft = judge(key, compiled, item, facts, day, record)
     upcoming = packs.next_version(key, day)
@@ -44,6 +44,27 @@ def evaluate(
     applies, subject = _apply(key, compiled, item, facts, day, draft, reached, record)
     verdict = _finish(compiled, draft, applies=applies, subject=subject)
     return Outcome(verdict, tuple(record.reasons), tuple(record.missing), intrinsic)
+
+
+_REACHES_MAX = 4096
+"""How many sets of countries a pack remembers its answer for."""
+
+
+def _reach(compiled: Compiled, key: str, item: Item, *, foreign_words: bool) -> Reach:
+    """Whether the regime reaches the order; remembered, unless the parties decide it."""
+    inside = compiled.pack.jurisdiction.territory
+    if item.destination in inside and item.parties:
+        return reach(compiled.pack, key, item, foreign_words=foreign_words)
+    asked = (
+        key, item.exporter_country, item.ship_from, item.origin, item.destination, foreign_words
+    )  # fmt: skip
+    found = compiled.reaches.get(asked)
+    if found is None:
+        if len(compiled.reaches) >= _REACHES_MAX:
+            compiled.reaches.clear()
+        found = reach(compiled.pack, key, item, foreign_words=foreign_words)
+        compiled.reaches[asked] = found
+    return found
 
 
 def evaluate_code(
@@ -133,7 +154,7 @@ def _beyond(
         draft.license_type, draft.next_change = LicenseType.NONE, None
         return False, False
     finding = stand(entry, day, matched)
-    record.reasons.append(explain(key, pack, finding))
+    record.reasons.append(explain(key, pack, finding, facts))
     draft.decision, draft.status = finding.verdict, finding.status
     draft.license_type, draft.next_change = finding.license_type, entry.next_change(day)
     if stale:

@@ -15,7 +15,12 @@ _PURITY = r"\d(?:\.\d)?n\d?(?![a-z])|[(\[]?9\d\.\d+|[(\[:]? ?\d+(?:\.\d+)? ?(?:w
 _END = r"(?![a-z0-9])"
 _METAL = (
     r"metals?(?! (?:detector|halide|working|work|ware|case|box|housing|frame|part|bracket|cover|"
-    r"door|fabricat|stamping|product|roof|furniture|clip|tag|film|hook|toy|fitting|fastener))(?![a-z])"
+    r"door|fabricat|stamping|product|roof|furniture|clip|tag|film|hook|toy|fitting|fastener|sign|shel|art|wall|model|locomot))(?![a-z])"
+)
+_CER = re.compile(
+    r"(?<![a-z])cer(?= ?(?:metall|misch|eisen|legierung|barren|oxid|nitr|fluorid|chlorid|bromid|"
+    r"iodid|carbo|karbo|hydr|sulf|acet|oxal|phosph|bor|silicid|stear|isoprop|ammonium|salz|verbind|"
+    r"pulver|folie|granul|draht|stucke|target|sputter|dotiert|haltig|lanthan|zirkon|aktiviert))"
 )
 _RADIO = re.compile(
     r"isotop|enrich|radio|carrier|source|seed|[mg]bq|mci|\bci\b|tracer|brachy|nuclide|target"
@@ -61,10 +66,10 @@ class Symbols:
         self._generic = re.compile(rf"(?<![a-z0-9])(?:[amn][gil] )?(?P<s>re) (?:{_GENERIC}){_END}")
 
     def find(self, text: str) -> list[Found]:
-        """Find the symbols that mean elements in a folded text."""
+        """Find the symbols that mean elements in a folded text, and the German `Cer`."""
+        out: list[Found] = [(m.start(), m.end(), "ce", ()) for m in _CER.finditer(text)]
         if self._any.search(text) is None:
-            return []
-        out: list[Found] = []
+            return out
         for pattern, extra in self._patterns:
             for match in pattern.finditer(text):
                 metal = match.groupdict().get("m")

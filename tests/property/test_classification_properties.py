@@ -49,10 +49,11 @@ def line(text: str | None, **changes: object) -> Item:
 def not_lower(before: Classified, after: Classified) -> None:
     """Every regime's verdict is at least as grave as before.
 
-    One exception, by design: "does not say what the goods are" may be answered by goods whose
-    entry is suspended.
+    One exception, by design: "does not say what the goods are" or "which rare earths" may be
+    answered by goods whose entry is suspended.
     """
-    unsaid = {r.regime for r in before.reasons if r.rule.endswith("#clear")}
+    open_rules = ("#clear", "#reo-only")
+    unsaid = {r.regime for r in before.reasons if r.rule.endswith(open_rules)}
     for key, verdict in before.regimes.items():
         if key in unsaid and after.regimes[key].status is Status.SUSPENDED:
             continue

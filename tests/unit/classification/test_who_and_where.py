@@ -98,6 +98,12 @@ CASES: list[tuple[str, str | None, dict[str, Any], dict[str, str]]] = [
     ("HS malformed", "Office chairs", {"hs_code": "94O1"}, {"CN": N}),
     ("watched heading, open words", "Mineral substance, crushed", {"hs_code": "253090"}, {"CN": R}),
     ("composition", "NdFeB magnets", {"composition": (("Dy", 2),)}, {"CN-GAZETTED": L}),
+    ("composition of an alloy", "Alloy",
+     {"composition": (("Al", 98), ("Sc", 2))}, {"CN": L, "CN-GAZETTED": L}),
+    ("composition alone", "Widget", {"composition": (("Lu", 1),)}, {"CN": R, "CN-GAZETTED": R}),
+    ("composition inside a motor", "Motor", {"composition": (("Nd", 1),)}, {"CN": N}),
+    ("CAS field, vague words", "Powder", {"cas": "1308-87-8"}, {"CN": L, "CN-GAZETTED": L}),
+    ("spoken heading with dots", "Pigment base, HS 2846.90.15", {}, {"CN": R}),
     ("no heavy rare earth", "NdFeB magnets N35, Dy-free and Tb-free",
      {}, {"CN": L, "CN-GAZETTED": N}),
     ("free of charge is not free of Dy", "Dysprosium free sample, metal", {}, {"CN": L}),
@@ -119,7 +125,8 @@ def test_each_case_is_decided_as_written(
     [
         (DY, {"destination": None}, "destination"),
         (DY, {"exporter_country": "XX"}, "exporter_country"),
-        ("NdFeB magnets 38UH", {}, "dysprosium and terbium content of the magnet not stated"),
+        ("NdFeB magnets 38UH", {}, "dysprosium and terbium content of grade 38UH not stated"),
+        ("NdFeB magnets", {}, "dysprosium and terbium content of the magnet not stated"),
         ("Samples", {}, "a description that says what the goods are"),
     ],
 )
