@@ -126,6 +126,8 @@ def expect(stage: Sampled) -> None:
         registry.VIOLATIONS.labels(invariant)
     for kind in BREACH_KINDS:
         registry.BREACHES.labels(kind)
+    for alert in ("utilisation", "expiry"):
+        registry.LICENSE_ALERTS.labels(alert, "80" if alert == "utilisation" else "30")
 
 
 def collect(stages: Sequence[Sampled]) -> None:

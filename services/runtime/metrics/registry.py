@@ -233,6 +233,14 @@ DAYS_LEFT: Final = gauge(
     "exportgate_license_days_to_expiry", "Days a license may still be used, today included",
     LICENSE, unit="days",
 )  # fmt: skip
+LICENSE_ALERTS: Final = counter(
+    "exportgate_license_alerts_total",
+    "Warnings the ledger gave (LicenseAlerted), each once a threshold and amendment",
+    label("alert", "utilisation, expiry", ("utilisation", "expiry")),
+    label("threshold", "percent used or reserved, days to the end",
+          ("80", "90", "95", "100", "30", "14", "7", "1")),
+    unit="warnings",
+)  # fmt: skip
 
 # Lists
 

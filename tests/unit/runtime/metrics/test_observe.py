@@ -8,6 +8,7 @@ from schemas.decisions import DecisionReason, HoldReason, OrderHeld, OrderReleas
 from schemas.envelope import Output, Recorded
 from schemas.events import encode
 from schemas.fold import Partition
+from schemas.licenses import LicenseAlerted
 from schemas.orders import CANARY_SOURCE
 from schemas.topics import CHECKS, CLASSIFIED, DECISIONS, ORDERS
 from services.hold_release.state import ORDER, OrderState
@@ -174,3 +175,15 @@ def test_the_lag_of_a_lost_partition_is_gone() -> None:
         ("1", "gate"): 2, ("0", "ledger"): 1,
     }  # fmt: skip
     registry.LAG.replace({})
+
+
+def test_a_warning_of_the_ledger_is_counted_by_its_threshold() -> None:
+    warned = {"license_id": "cn-1", "alert": "utilisation", "threshold": 90, "amendment": 0,
+              "valid_to": NOW.date(), "ledger_partition": 0, "ledger_offset": 1}  # fmt: skip
+    before = shown("exportgate_license_alerts_total", alert="utilisation", threshold="90")
+    event = LicenseAlerted.model_validate(warned)
+    wrote("ledger", [Send("licenses", b"cn-1", b"{}", (), event=event)])
+
+    assert (
+        shown("exportgate_license_alerts_total", alert="utilisation", threshold="90") == before + 1
+    )
