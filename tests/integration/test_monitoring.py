@@ -24,7 +24,7 @@ from tests.support.prometheus import Monitoring, monitored
 from tests.support.promql import panel_queries, rules
 from tests.support.stack import RealKafka, RealRedis, renew_topics
 
-ORDERS, SECONDS = 240, 15
+ORDERS, SECONDS = 160, 10
 SHOWN_WITHIN_S = 60
 SETTLED_WITHIN_S = 30
 
