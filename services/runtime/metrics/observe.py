@@ -14,9 +14,11 @@ from services.runtime.metrics import registry
 from services.runtime.metrics.family import NONE
 
 _OUTCOMES: Final = {name: name.lower() for name in ("RELEASED", "HELD", "REJECTED", "CLOSED")}
-HELD_MAX: Final = 20_000
+HELD_MAX: Final = 5_000
 HELD: Final[deque[Decided]] = deque(maxlen=HELD_MAX)
 """Holds written and not yet counted by what they block (`services.runtime.metrics.collector`)."""
+CANARIES: Final[set[str]] = set()
+"""Ids of canary orders that stand in the gate's memory and are not over: to be cancelled."""
 
 
 def wrote(stage: str, sends: Sequence[Send]) -> None:

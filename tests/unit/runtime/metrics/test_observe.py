@@ -16,7 +16,7 @@ from services.runtime.codec import Raw, Send, read, written
 from services.runtime.memory import Memory
 from services.runtime.metrics import registry
 from services.runtime.metrics.collector import View
-from services.runtime.metrics.observe import HELD, lagging, wrote
+from services.runtime.metrics.observe import CANARIES, HELD, lagging, wrote
 from services.runtime.metrics.orders import measure
 from tests.support import builders
 from tests.support.wire import PARTITIONS, raw
@@ -126,6 +126,16 @@ def test_canaries_are_no_open_orders() -> None:
 
     assert series("exportgate_holds_open") == {}
     assert shown("exportgate_orders", phase="held") == 0
+
+
+def test_open_canaries_are_remembered_to_be_cancelled() -> None:
+    of: dict[str, Any] = {"order_source": CANARY_SOURCE, "reasons": ()}
+    released = held_state(**of, order_id="canary-1", phase="released")
+    measure(gate_memory(released, held_state(**of, order_id="canary-2", phase="closed")))
+    assert {"canary-1"} == CANARIES
+
+    measure(gate_memory())
+    assert set() == CANARIES
 
 
 def test_a_withdrawn_release_tells_how_long_it_stood() -> None:
