@@ -28,10 +28,13 @@ PICTURES: Final[Mapping[str, tuple[str, ...]]] = {
         "Decisions by outcome", "Decision latency", "Orders by phase", "Canary round trip",
     ),
     "exportgate-holds": (
-        "Open holds by reason", "By destination", "Value held by destination", "By category",
+        "Open holds by reason", "By destination", "Oldest hold by reason", "By category",
     ),
     "exportgate-licenses": ("What is left", "Days to expiry"),
-    "exportgate-materials": ("The map: share held", "Held value by category"),
+    "exportgate-materials": (
+        "The map: value by origin and destination", "The map: share held",
+        "Held value by category", "Packs are verified for",
+    ),
     "exportgate-pipeline": (
         "Records read", "Records that wait", "Batch duration, p99", "Memory",
     ),

@@ -20,6 +20,7 @@ from services.materials.orders import MaterialLine, material_lines, routes
 from services.materials.shown import route_row, status_row, status_table, totals
 from services.materials.status import control_statuses
 from services.materials.view import latest_prices, material_view
+from services.runtime.errors import Unusable
 from services.runtime.packs import Choice, load_packs
 from services.runtime.settings import settings
 
@@ -130,7 +131,10 @@ def _day(as_of: str | None) -> tuple[date, datetime]:
 def _standing(packs: PackSet) -> Standing:
     from services.runtime.client import Client
 
-    client = Client(settings(), (LICENSES, ORDERS, DECISIONS, REFERENCE))
+    try:
+        client = Client(settings(), (LICENSES, ORDERS, DECISIONS, REFERENCE))
+    except Unusable as error:
+        raise Unusable(f"{error} (--offline tells the control status alone)") from error
     decided = {
         key: decision
         for key, decision in book.decisions(client).items()

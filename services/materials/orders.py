@@ -11,7 +11,7 @@ from schemas.orders import Order, OrderLine
 from services.classification.facts import gather
 from services.classification.item import Item
 from services.classification.lexicon import Lexicon
-from services.materials.catalog import material_of
+from services.materials.catalog import OTHER, material_of
 
 LIVE: Final = ("HELD", "RELEASED")
 """Decisions of an order whose goods are still to leave."""
@@ -100,7 +100,10 @@ class Route:
 
 
 def routes(lines: Iterable[MaterialLine]) -> list[Route]:
-    """Map materials: supplier and origin → destination → end user, the most orders first."""
+    """Map materials: supplier and origin → destination → end user, the most orders first.
+
+    Goods that are no material come last.
+    """
     grouped: dict[Way, list[MaterialLine]] = {}
     for each in lines:
         users = [party.name for party in each.order.parties if party.role == "end_user"]
@@ -108,7 +111,7 @@ def routes(lines: Iterable[MaterialLine]) -> list[Route]:
                    each.order.destination, ", ".join(users) or UNSTATED)  # fmt: skip
         grouped.setdefault(way, []).append(each)
     found = [_route(way, members) for way, members in grouped.items()]
-    return sorted(found, key=lambda route: (-route.orders, *route.way))
+    return sorted(found, key=lambda r: (r.way.material == OTHER, -r.orders, *r.way))
 
 
 def _route(way: Way, members: list[MaterialLine]) -> Route:

@@ -1,12 +1,14 @@
 """A synthetic order through the whole pipeline now and then, so that silence is noticed.
 
 Its order source is reserved, its good needs no license, and its id is the slot of time it stands
-for: whatever number of instances send it, the log holds one order. The next slot cancels it, so
-nothing of it stays open. It is measured by the gate that decides it, and counts as no business.
+for: whatever number of instances send it, the log holds one order. Those of earlier slots that the
+gate still remembers as open are cancelled. It is measured by the gate that decides it, and counts
+as no business.
 """
 
 import threading
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -27,6 +29,7 @@ from services.runtime.client import record
 from services.runtime.codec import Send
 from services.runtime.errors import Fatal
 from services.runtime.metrics import registry
+from services.runtime.metrics.observe import CANARIES
 from services.runtime.sink import Sink
 
 log = structlog.get_logger()
@@ -38,8 +41,8 @@ def order_id(slot: int) -> str:
     return f"canary-{slot}"
 
 
-def canary(slot: int, every_s: int) -> tuple[Send, Send]:
-    """Make the order of a slot, and the cancellation of the one before it."""
+def canary(slot: int, every_s: int) -> Send:
+    """Make the order of a slot of time."""
     at = datetime.fromtimestamp(slot * every_s, UTC)
     clear = Screening(result="clear", list_version="synthetic", at=at)
     parties = tuple(
@@ -61,14 +64,23 @@ def canary(slot: int, every_s: int) -> tuple[Send, Send]:
         parties=parties,
         lines=(line,),
     )
-    gone = OrderCancelled(
-        order_source=CANARY_SOURCE, order_id=order_id(slot - 1), revision=1, not_shipped=True
-    )
-    placed_id, gone_id = derived_id("canary", placed.order_id), derived_id("gone", gone.order_id)
-    return (
-        record(ORDERS, placed.key, placed, event_id=placed_id, time=at, source=CANARY_SOURCE),
-        record(ORDERS, gone.key, gone, event_id=gone_id, time=at, source=CANARY_SOURCE),
-    )
+    event_id = derived_id("canary", placed.order_id)
+    return record(ORDERS, placed.key, placed, event_id=event_id, time=at, source=CANARY_SOURCE)
+
+
+def cancellations(slot: int, every_s: int, opened: Iterable[str]) -> list[Send]:
+    """Cancel the canaries of other slots than this one."""
+    at = datetime.fromtimestamp(slot * every_s, UTC)
+    sends = []
+    for name in sorted(set(opened) - {order_id(slot)}):
+        gone = OrderCancelled(
+            order_source=CANARY_SOURCE, order_id=name, revision=1, not_shipped=True
+        )
+        event_id = derived_id("gone", name)
+        sends.append(
+            record(ORDERS, gone.key, gone, event_id=event_id, time=at, source=CANARY_SOURCE)
+        )
+    return sends
 
 
 def start(bootstrap: str, client: str, every_s: int) -> None:
@@ -84,7 +96,7 @@ def _run(sink: Sink, every_s: int) -> None:
     while True:
         slot = int(time.time()) // every_s
         try:
-            sink.send(list(canary(slot, every_s)))
+            sink.send([canary(slot, every_s), *cancellations(slot, every_s, tuple(CANARIES))])
             registry.CANARY_SENT.inc()
         except Fatal as error:
             log.warning("canary not sent", error=str(error))

@@ -145,6 +145,7 @@ class Folded(Stage):
             return memory
         taken = self._from_snapshot(place)
         if taken is not None and self._is_of_this_log(place, taken, low, high):
+            metrics.REFOLDS.labels(self.name, "snapshot").inc()
             log.warning("recovering from a snapshot", stage=self.name, partition=place.partition,
                         records=high - taken.offset)  # fmt: skip
             taken.remembered_at = self._remembered.stands_at(place)
@@ -152,7 +153,7 @@ class Folded(Stage):
         fresh = Memory(partition=Partition(place.partition), whole=True)
         fresh.remembered_at = self._remembered.stands_at(place)
         if high > low:
-            metrics.REFOLDS.labels(self.name).inc()
+            metrics.REFOLDS.labels(self.name, "log").inc()
             log.warning("refolding from the log", stage=self.name, partition=place.partition,
                         records=high - low)  # fmt: skip
         return fresh

@@ -25,6 +25,7 @@ from schemas.topics import Topic
 from services.runtime.codec import CONTROL, Raw, Send
 from services.runtime.errors import Fatal
 from services.runtime.memory import MODULUS, Memory, digest_of, field_of, split_field
+from services.runtime.metrics.registry import SNAPSHOTS
 from services.runtime.remember import Decode
 from services.runtime.sink import Sink
 from services.runtime.source import Reader
@@ -102,7 +103,9 @@ class Snapshots:
             job = self._jobs.get()
             try:
                 self._write(job, sink)
+                SNAPSHOTS.labels(self.topic.name, "written").inc()
             except Fatal as error:
+                SNAPSHOTS.labels(self.topic.name, "failed").inc()
                 log.error("snapshot not written", topic=self.topic.name, error=str(error))
                 self._failed.add(job.marker.partition)
                 sink = self._open_sink()

@@ -26,8 +26,6 @@ from tests.chaos.world import World
 from tests.drill.faults import DRILLS, Drill, Scene
 from tests.support.prometheus import Monitoring, monitored
 
-RATE: Final = 20
-"""Orders a second: a quiet load."""
 DRILLS_S: Final = 1_800
 """Load is prepared for so long beside the drills; what is left of it is dropped."""
 WITHIN_S: Final = 240
@@ -68,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.drill.run", description=__doc__)
     parser.add_argument("--seconds", type=float, default=900, help="of quiet")
     parser.add_argument("--seed", type=int, default=1, help="of the orders")
+    parser.add_argument("--rate", type=float, default=20, help="orders a second")
     parser.add_argument("--hurry", type=int, default=1, help="divide what alerts wait for")
     parser.add_argument("--only", nargs="*", help="names of drills; absent: all")
     return parser
@@ -89,12 +88,12 @@ def _hasten(folder: Path, hurry: int, monitoring: Monitoring) -> None:
 
 def _drill(world: World, monitoring: Monitoring, asked: argparse.Namespace) -> dict[str, Any]:
     client = world.client()
-    made = _orders(asked.seed, asked.seconds)
+    made = _orders(asked.seed, asked.seconds, asked.rate)
     import_licenses(client, made)
-    say(f"quiet: {asked.seconds:.0f} s, {RATE} orders/s")
+    say(f"quiet: {asked.seconds:.0f} s, {asked.rate:g} orders/s")
     quiet = _quiet(world, monitoring, made, asked.seconds)
     say(f"quiet: {sorted(quiet) or 'no alert fired'}")
-    traffic = _traffic(world, _orders(asked.seed + 1, DRILLS_S), DRILLS_S)
+    traffic = _traffic(world, _orders(asked.seed + 1, DRILLS_S, asked.rate), DRILLS_S)
     traffic.start()
     chosen = [each for each in DRILLS if not asked.only or each.name in asked.only]
     done = [_one(each, Scene(world, client), monitoring) for each in chosen]
@@ -102,7 +101,7 @@ def _drill(world: World, monitoring: Monitoring, asked: argparse.Namespace) -> d
     missing = [each.name for each in done if each.after_s is None]
     return {
         "ok": not quiet and not missing,
-        "quiet_s": asked.seconds, "quiet_orders": len(made.expected),
+        "quiet_s": asked.seconds, "rate": asked.rate, "quiet_orders": len(made.expected),
         "fired_in_quiet": sorted(quiet), "hurry": asked.hurry, "missing": missing,
         "drills": [
             {"drill": d.name, "alert": d.alert, "fired_after_s": d.after_s, "also": list(d.also)}
@@ -111,10 +110,10 @@ def _drill(world: World, monitoring: Monitoring, asked: argparse.Namespace) -> d
     }  # fmt: skip
 
 
-def _orders(seed: int, seconds: float) -> Scenario:
+def _orders(seed: int, seconds: float, rate: float) -> Scenario:
     """Orders of yesterday, all well-formed: what arrives in peace."""
     yesterday = (datetime.now(UTC) - timedelta(days=1)).date()
-    return scenario(seed, int(seconds * RATE), start=yesterday, end=yesterday)
+    return scenario(seed, int(seconds * rate), start=yesterday, end=yesterday)
 
 
 def _traffic(world: World, made: Scenario, seconds: float) -> Traffic:

@@ -14,7 +14,7 @@ import structlog
 
 from schemas.base import Model
 from schemas.decisions import BreachRaised
-from schemas.topics import Topic
+from schemas.topics import CHECKS_STATE, LICENSES_STATE, Topic
 from services.runtime.metrics import registry
 
 log = structlog.get_logger()
@@ -120,12 +120,19 @@ def sample(stage: Sampled) -> None:
 def expect(stage: Sampled) -> None:
     """Show what must stay 0 as 0: a counter that first appears at 1 has not risen for an alert."""
     registry.DEAD_LETTERS.labels(stage.name, stage.topic.name)
-    for family in (registry.REFOLDS, registry.CONFLICTS, registry.UNAVAILABLE):
+    for family in (registry.CONFLICTS, registry.UNAVAILABLE):
         family.labels(stage.name)
+    for source in ("snapshot", "log"):
+        registry.REFOLDS.labels(stage.name, source)
+    for topic in (LICENSES_STATE, CHECKS_STATE):
+        for result in ("written", "failed"):
+            registry.SNAPSHOTS.labels(topic.name, result)
     for invariant in ("I2", "I3", "I4"):
         registry.VIOLATIONS.labels(invariant)
     for kind in BREACH_KINDS:
         registry.BREACHES.labels(kind)
+    for alert in ("utilisation", "expiry"):
+        registry.LICENSE_ALERTS.labels(alert, "80" if alert == "utilisation" else "30")
 
 
 def collect(stages: Sequence[Sampled]) -> None:

@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
 
 from schemas.base import Model
+from schemas.decisions import HoldReason
 from schemas.regimes import day_in
-from services.license_check.book import LICENSE, ZERO, License, Reservation
+from services.license_check.book import LICENSE, ZERO, License, Reservation, utilisation
 from services.runtime.metrics import registry
 from services.runtime.metrics.collector import View, settled_look
 
@@ -48,15 +48,9 @@ def adds_up(aggregate: Mapping[str, Model]) -> bool:
 
 def remaining_ratio(license_: License) -> float:
     """What is left of a license, 0 to 1: the scarcer of quantity and value; 1 without a limit."""
-    terms = license_.terms
-    if terms is None:
+    if license_.terms is None:
         return 0.0
-    ratios = [Decimal(1)]
-    if terms.quantity is not None and license_.remaining_quantity is not None:
-        ratios.append(license_.remaining_quantity / terms.quantity)
-    if terms.value is not None and license_.remaining_value is not None:
-        ratios.append(license_.remaining_value / terms.value)
-    return float(max(min(ratios), Decimal(0)))
+    return float(max(1 - (utilisation(license_) or ZERO), ZERO))
 
 
 def days_left(license_: License, now: datetime) -> int:
@@ -69,9 +63,6 @@ def days_left(license_: License, now: datetime) -> int:
 
 def state_of(license_: License, now: datetime) -> str:
     """Name the state of a license at a moment, the graver first."""
-    reason = license_.refusal_at(now)
-    if reason is not None:
-        return reason.value.removeprefix("LICENSE_").lower()
-    if license_.overdraft() is not None:
-        return "overdrawn"
-    return "exhausted" if remaining_ratio(license_) == 0 else "active"
+    standing = license_.standing_at(now)
+    early = license_.refusal_at(now) is HoldReason.LICENSE_NOT_YET_VALID
+    return "not_yet_valid" if standing == "active" and early else str(standing)

@@ -7,27 +7,36 @@ from datetime import datetime
 from typing import Final
 
 from schemas.decisions import BreachRaised, Decided
+from schemas.licenses import LicenseAlerted
 from schemas.orders import CANARY_SOURCE
 from services.runtime.codec import Send
 from services.runtime.metrics import registry
 from services.runtime.metrics.family import NONE
 
-HELD_MAX: Final = 20_000
+_OUTCOMES: Final = {name: name.lower() for name in ("RELEASED", "HELD", "REJECTED", "CLOSED")}
+HELD_MAX: Final = 5_000
 HELD: Final[deque[Decided]] = deque(maxlen=HELD_MAX)
 """Holds written and not yet counted by what they block (`services.runtime.metrics.collector`)."""
+CANARIES: Final[set[str]] = set()
+"""Ids of canary orders that stand in the gate's memory and are not over: to be cancelled."""
 
 
 def wrote(stage: str, sends: Sequence[Send]) -> None:
     """Count a batch that was written and acknowledged."""
     for topic, count in Counter(send.topic for send in sends).items():
         registry.PRODUCED.labels(stage, topic).inc(count)
+    decisions: Counter[tuple[str, str]] = Counter()
     now = time.time()
     for send in sends:
         event = send.event
         if isinstance(event, Decided):
-            _decided(event, _seconds(now, send.since))
+            _decided(event, _seconds(now, send.since), decisions)
         elif isinstance(event, BreachRaised):
             registry.BREACHES.labels(event.kind).inc()
+        elif isinstance(event, LicenseAlerted):
+            registry.LICENSE_ALERTS.labels(event.alert, str(event.threshold)).inc()
+    for labels, count in decisions.items():
+        registry.DECISIONS.labels(*labels).inc(count)
 
 
 def lagging(stage: str, lag: Mapping[int, int]) -> None:
@@ -39,13 +48,12 @@ def _seconds(now: float, since: datetime | None) -> float | None:
     return None if since is None else max(now - since.timestamp(), 0.0)
 
 
-def _decided(event: Decided, seconds: float | None) -> None:
-    outcome = event.decision.lower()
+def _decided(event: Decided, seconds: float | None, decisions: Counter[tuple[str, str]]) -> None:
+    outcome = _OUTCOMES[event.decision]
     if event.order_source == CANARY_SOURCE:
         _canary(event, outcome, seconds)
         return
-    reason = event.reasons[0].code.value if event.reasons else NONE
-    registry.DECISIONS.labels(outcome, reason).inc()
+    decisions[outcome, event.reasons[0].code.value if event.reasons else NONE] += 1
     if seconds is not None:
         registry.DECISION_SECONDS.labels(outcome).observe(seconds)
     if event.decision == "HELD":

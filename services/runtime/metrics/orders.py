@@ -14,7 +14,7 @@ from services.hold_release.state import OrderState
 from services.runtime.metrics import registry
 from services.runtime.metrics.collector import View
 from services.runtime.metrics.groups import group_of
-from services.runtime.metrics.observe import HELD
+from services.runtime.metrics.observe import CANARIES, HELD
 
 
 def measure(view: View) -> None:
@@ -24,12 +24,18 @@ def measure(view: View) -> None:
         state = view.root(event.key)
         if isinstance(state, OrderState):
             _count(event, state)
-    standing = _Standing()
+    standing, canaries = _Standing(), set()
     for root in view.roots():
-        if isinstance(root, OrderState) and root.order_source != CANARY_SOURCE:
+        if not isinstance(root, OrderState):
+            continue
+        if root.order_source != CANARY_SOURCE:
             standing.add(root)
-    for key in [key for key, (state, _) in _KNOWN.items() if view.root(key) is not state]:
-        _KNOWN.pop(key, None)
+        elif not root.terminal:
+            canaries.add(root.order_id)
+    CANARIES.intersection_update(canaries)
+    CANARIES.update(canaries)
+    _KNOWN.clear()
+    _KNOWN.update(standing.known)
     standing.show(datetime.now(UTC))
 
 
@@ -57,7 +63,7 @@ class _Worth:
 
 
 _KNOWN: Final[dict[str, tuple[OrderState, _Worth]]] = {}
-"""By order key; orders that are gone, or belong to another instance by now, are dropped."""
+"""By order key, of the last walk: what is gone, or another instance's by now, is dropped."""
 
 
 def _worth(state: OrderState) -> _Worth:
@@ -72,7 +78,6 @@ def _worth(state: OrderState) -> _Worth:
         flows=() if assessed is None else tuple(flows_of(assessed)),
         blocked=tuple(blocked_by(state.reasons, assessed)) if held else (),
     )
-    _KNOWN[state.key] = (state, worth)
     return worth
 
 
@@ -85,12 +90,14 @@ class _Standing:
     value: dict[tuple[str, ...], float] = field(default_factory=dict)
     unvalued: Counter[str] = field(default_factory=Counter)
     oldest: dict[str, datetime] = field(default_factory=dict)
+    known: dict[str, tuple[OrderState, _Worth]] = field(default_factory=dict)
 
     def add(self, state: OrderState) -> None:
         self.phases[state.phase] += 1
         if state.terminal:
             return
         worth = _worth(state)
+        self.known[state.key] = (state, worth)
         for flow in worth.flows:
             self.unvalued[state.phase] += flow.unvalued
             for currency, amount in flow.value.items():

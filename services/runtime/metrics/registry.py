@@ -91,14 +91,22 @@ DUPLICATES: Final = counter(
 )
 REFOLDS: Final = counter(
     "exportgate_refolds_total",
-    "Partitions folded again from the log because Redis had no usable state",
+    "Partitions recovered from a snapshot or the log because Redis had no usable state",
     STAGE,
+    label("source", "snapshot, log", ("snapshot", "log")),
     unit="partitions",
 )
 REFOLDING: Final = gauge(
     "exportgate_refolding_partitions", "Partitions being folded again now", STAGE,
     unit="partitions",
 )  # fmt: skip
+SNAPSHOTS: Final = counter(
+    "exportgate_snapshots_total",
+    "Snapshots of a fold's partition",
+    TOPIC,
+    label("result", "written, failed", ("written", "failed")),
+    unit="snapshots",
+)
 CONFLICTS: Final = counter(
     "exportgate_fenced_writes_total",
     "Writes refused because Redis stood elsewhere than expected",
@@ -232,6 +240,14 @@ REMAINING: Final = gauge(
 DAYS_LEFT: Final = gauge(
     "exportgate_license_days_to_expiry", "Days a license may still be used, today included",
     LICENSE, unit="days",
+)  # fmt: skip
+LICENSE_ALERTS: Final = counter(
+    "exportgate_license_alerts_total",
+    "Warnings the ledger gave (LicenseAlerted), each once a threshold and amendment",
+    label("alert", "utilisation, expiry", ("utilisation", "expiry")),
+    label("threshold", "percent used or reserved, days to the end",
+          ("80", "90", "95", "100", "30", "14", "7", "1")),
+    unit="warnings",
 )  # fmt: skip
 
 # Lists

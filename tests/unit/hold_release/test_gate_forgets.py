@@ -1,14 +1,18 @@
 """An order that ended long ago is forgotten; one whose goods may be on a truck is not."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
 from services.hold_release.gate import KEPT, forget
-from services.hold_release.state import ORDER, OrderState, Phase, Reservation
+from services.hold_release.state import ORDER, OrderState, Phase, Reservation, Totals
 from tests.support.builders import T0
 
-LEAVING = Reservation.model_construct(reservation_id="r", state="leaving")
+LEAVING = Reservation(
+    reservation_id="r", license_id="cn-1", line_id="L1", regime="CN", facts="",
+    line=Totals(quantity=Decimal(1)), covers=Decimal(1), time_basis="log", state="leaving",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The control status of materials: the five-date table of the domain, under both Chinese packs."""
 
 from datetime import date
+from functools import cache
 from typing import Final
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from schemas.classification import RegimeVerdict
 from services.materials.catalog import MATERIALS, material_named
 from services.materials.status import ControlStatus, control_statuses, told
-from services.runtime.packs import load_packs
+from services.runtime.packs import Choice, load_packs
 
 DATES: Final = ("2025-10-08", "2025-10-09", "2025-12-01", "2026-06-01", "2026-11-11")
 MAGNETS: Final = ("magnets-ndfeb", "magnets-ndfeb-dy-tb", "magnets-smco")
@@ -24,7 +25,7 @@ SUSPENDED: Final = "suspended NO_LICENSE_REQUIRED"
 NOT_LISTED: Final = "not_listed NO_LICENSE_REQUIRED"
 CODE_4: Final = "LICENSE_REQUIRED export_license_code_4"
 
-TABLE: Final[list[tuple[str, tuple[str, ...], tuple[str, ...]]]] = [
+TABLE: Final[list[tuple[Choice, tuple[str, ...], tuple[str, ...]]]] = [
     ("reported", MAGNETS, ("in_force REVIEW", *[IN_FORCE] * 4)),
     ("reported", RAW, (NOT_LISTED, *[IN_FORCE] * 4)),
     ("gazetted", ANNOUNCEMENT_18, (*[IN_FORCE] * 4, "stale LICENSE_REQUIRED")),
@@ -48,16 +49,19 @@ def test_the_table_speaks_of_every_material(choice: str) -> None:
 @pytest.mark.parametrize("at", range(5), ids=DATES)
 @pytest.mark.parametrize(("pack", "names", "row"), TABLE)
 def test_the_five_date_table(
-    pack: str, names: tuple[str, ...], row: tuple[str, ...], at: int
+    pack: Choice, names: tuple[str, ...], row: tuple[str, ...], at: int
 ) -> None:
-    both = control_statuses(load_packs("both"), date.fromisoformat(DATES[at]))
+    both = statuses("both", DATES[at])
     key = "CN" if pack == "reported" else "CN-GAZETTED"
-    alone = control_statuses(
-        load_packs("gazetted" if pack == "gazetted" else "reported"), date.fromisoformat(DATES[at])
-    )
+    alone = statuses(pack, DATES[at])
     for name in names:
         for verdict in (both[name][key].today, alone[name]["CN"].today):
             assert words(verdict).startswith(row[at]), f"{name} on {DATES[at]}: {words(verdict)}"
+
+
+@cache
+def statuses(choice: Choice, day: str) -> dict[str, dict[str, ControlStatus]]:
+    return control_statuses(load_packs(choice), date.fromisoformat(day))
 
 
 def words(verdict: RegimeVerdict) -> str:

@@ -133,6 +133,13 @@ def test_held_value_is_the_sum_over_open_holds(drawn: list[Any]) -> None:
     assert totals(lines_of(*orders))["held_orders"] == len(held)
 
 
+def test_what_has_left_or_never_will_is_on_no_map() -> None:
+    over = [(order(f"o{at}", DY), name) for at, name in enumerate(("CLOSED", "REJECTED"))]
+
+    assert lines_of(*over) == []
+    assert routes(lines_of(*over, (order("p", DY), "RELEASED")))[0].orders == 1
+
+
 def test_a_value_that_is_not_stated_is_unknown_not_nothing() -> None:
     view = viewed(lines_of((order("o", {**DY, "value": None, "currency": None}), "HELD")))
 

@@ -8,7 +8,7 @@ from schemas.orders import CANARY_SOURCE, OrderCancelled, OrderPlaced
 from schemas.topics import ORDERS
 from services.classification.orders import Classifier, classify_order
 from services.license_check.determine import Rules, book_of, determine
-from services.runtime.canary import canary, order_id
+from services.runtime.canary import canary, cancellations, order_id
 from services.runtime.codec import Raw, read
 from services.runtime.murmur import partition_of
 from services.runtime.packs import load_packs
@@ -21,20 +21,24 @@ AT = datetime.fromtimestamp(SLOT * EVERY_S, UTC)
 
 def test_two_instances_send_the_same_order() -> None:
     assert canary(SLOT, EVERY_S) == canary(SLOT, EVERY_S)
-    assert canary(SLOT, EVERY_S)[0].key != canary(SLOT + 1, EVERY_S)[0].key
+    assert canary(SLOT, EVERY_S).key != canary(SLOT + 1, EVERY_S).key
 
 
-def test_the_next_slot_cancels_the_order() -> None:
-    placed, _ = canary(SLOT, EVERY_S)
-    _, gone = canary(SLOT + 1, EVERY_S)
+def test_whatever_earlier_canary_stands_open_is_cancelled_and_not_this_one() -> None:
+    opened = [order_id(SLOT), order_id(SLOT - 1), order_id(SLOT - 700)]
+    gone = cancellations(SLOT, EVERY_S, opened)
 
-    assert placed.key == gone.key
-    assert isinstance(gone.event, OrderCancelled)
-    assert gone.event.not_shipped
+    assert {sent.key for sent in gone} == {
+        canary(SLOT - 1, EVERY_S).key, canary(SLOT - 700, EVERY_S).key,
+    }  # fmt: skip
+    for sent in gone:
+        assert isinstance(sent.event, OrderCancelled)
+        assert sent.event.not_shipped
+    assert cancellations(SLOT, EVERY_S, ()) == []
 
 
 def test_it_is_an_order_like_any_other_on_the_wire() -> None:
-    for sent in canary(SLOT, EVERY_S):
+    for sent in (canary(SLOT, EVERY_S), *cancellations(SLOT, EVERY_S, ["canary-1"])):
         key = sent.key or b""
         raw = Raw(ORDERS.name, partition_of(key, PARTITIONS), 0, key, sent.value, sent.headers, 0)
         one = read(raw, PARTITIONS)
@@ -45,7 +49,7 @@ def test_it_is_an_order_like_any_other_on_the_wire() -> None:
 
 @pytest.mark.parametrize("choice", ["reported", "both"])
 def test_its_good_is_free_under_every_regime_while_the_lists_are_verified(choice: str) -> None:
-    placed = canary(SLOT, EVERY_S)[0].event
+    placed = canary(SLOT, EVERY_S).event
     assert isinstance(placed, OrderPlaced)
     packs = load_packs("both").select(choice)
     at = datetime(2026, 6, 1, tzinfo=UTC)

@@ -8,6 +8,7 @@ from schemas.decisions import DecisionReason, HoldReason, OrderHeld, OrderReleas
 from schemas.envelope import Output, Recorded
 from schemas.events import encode
 from schemas.fold import Partition
+from schemas.licenses import LicenseAlerted
 from schemas.orders import CANARY_SOURCE
 from schemas.topics import CHECKS, CLASSIFIED, DECISIONS, ORDERS
 from services.hold_release.state import ORDER, OrderState
@@ -15,7 +16,7 @@ from services.runtime.codec import Raw, Send, read, written
 from services.runtime.memory import Memory
 from services.runtime.metrics import registry
 from services.runtime.metrics.collector import View
-from services.runtime.metrics.observe import HELD, lagging, wrote
+from services.runtime.metrics.observe import CANARIES, HELD, lagging, wrote
 from services.runtime.metrics.orders import measure
 from tests.support import builders
 from tests.support.wire import PARTITIONS, raw
@@ -127,6 +128,16 @@ def test_canaries_are_no_open_orders() -> None:
     assert shown("exportgate_orders", phase="held") == 0
 
 
+def test_open_canaries_are_remembered_to_be_cancelled() -> None:
+    of: dict[str, Any] = {"order_source": CANARY_SOURCE, "reasons": ()}
+    released = held_state(**of, order_id="canary-1", phase="released")
+    measure(gate_memory(released, held_state(**of, order_id="canary-2", phase="closed")))
+    assert {"canary-1"} == CANARIES
+
+    measure(gate_memory())
+    assert set() == CANARIES
+
+
 def test_a_withdrawn_release_tells_how_long_it_stood() -> None:
     released = decided(OrderReleased, seq=1, log_time=NOW - timedelta(seconds=50))
     release = {"decision_id": "d1", "revision": 1, "seq": 1, "valid_until": NOW,
@@ -174,3 +185,15 @@ def test_the_lag_of_a_lost_partition_is_gone() -> None:
         ("1", "gate"): 2, ("0", "ledger"): 1,
     }  # fmt: skip
     registry.LAG.replace({})
+
+
+def test_a_warning_of_the_ledger_is_counted_by_its_threshold() -> None:
+    warned = {"license_id": "cn-1", "alert": "utilisation", "threshold": 90, "amendment": 0,
+              "valid_to": NOW.date(), "ledger_partition": 0, "ledger_offset": 1}  # fmt: skip
+    before = shown("exportgate_license_alerts_total", alert="utilisation", threshold="90")
+    event = LicenseAlerted.model_validate(warned)
+    wrote("ledger", [Send("licenses", b"cn-1", b"{}", (), event=event)])
+
+    assert (
+        shown("exportgate_license_alerts_total", alert="utilisation", threshold="90") == before + 1
+    )
