@@ -30,7 +30,7 @@ from services.hold_release import adjust, cancel, entries, officers, reserve, sh
 from services.hold_release.progress import progress, reason, silent_reason
 from services.hold_release.settlement import needs as needs_of
 from services.hold_release.settlement import reason_of
-from services.hold_release.state import ORDER, OrderState, Reservation, as_written
+from services.hold_release.state import ORDER, ZERO, OrderState, Reservation, as_written
 from services.hold_release.turn import Turn
 
 AHEAD_MAX: Final = timedelta(minutes=10)
@@ -172,6 +172,14 @@ def _granted(turn: Turn, gate: Gate) -> None:
     if entry is None:
         reserve.give_back(turn, event)
         return
+    if _holds_less(entry, event):
+        text = f"{entry.license_id} holds less than the line wants"
+        short = HoldReason.LICENSE_EXHAUSTED
+        entries.replace_entry(turn, entry, state="withdrawn", reason=short, text=text)
+        if turn.state.phase == "released":
+            _withdraw_release(turn, short, text, entry.line_id)
+        progress(turn)
+        return
     entries.replace_entry(
         turn,
         entry,
@@ -188,6 +196,15 @@ def _granted(turn: Turn, gate: Gate) -> None:
         **_covered(entry, event),
     )
     _after_answer(turn)
+
+
+def _holds_less(entry: Reservation, event: ReservationGranted) -> bool:
+    """Tell whether what stands in the ledger is not what the order rests on."""
+    if entry.partial or event.stated is None:
+        return False
+    return event.stated.quantity < entry.covers or (
+        entry.covers_value is not None and (event.stated.value or ZERO) < entry.covers_value
+    )
 
 
 def _covered(entry: Reservation, event: ReservationGranted) -> dict[str, object]:

@@ -35,7 +35,7 @@ class Unassigned(Model):
     """An officer took a license off an order, or off one line, for this revision."""
 
     license_id: str
-    line_id: str | None
+    line_id: str | None = None
     text: str
 
 

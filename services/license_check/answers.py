@@ -79,11 +79,12 @@ def granted(
 
 
 def _other_side(reservation: Reservation) -> Measured | None:
-    """Say what a grant is in the line's own measure, where that is not what was asked."""
+    """Say what a grant is in the line's own measure, where that is not what was first asked."""
     asked = reservation.request
     assert asked is not None, "only a request is granted"
     same = (asked.unit, asked.currency) == (reservation.unit, reservation.currency)
-    return None if same and reservation.stated_quantity is None else reservation.stated()
+    as_asked = reservation.stated_quantity is None and not reservation.adjusted
+    return None if same and as_asked else reservation.stated()
 
 
 def refused(
