@@ -1,9 +1,10 @@
 """The shape of a fold: one aggregate, one record, what changes, what is said. Pure and total."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from types import MappingProxyType
+from typing import Final, NamedTuple, Protocol
 
 from schemas.base import Model
 from schemas.envelope import Output, Recorded
@@ -25,15 +26,19 @@ class Partition:
 
     def at(self, logged_at: datetime) -> "Partition":
         """Move log time on to a record; it never goes back."""
-        return replace(self, log_time=logged_at) if logged_at > self.log_time else self
+        if logged_at <= self.log_time:
+            return self
+        return Partition(self.number, logged_at, self.chain_index, self.chain_prev)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+_NOTHING: Final[Mapping[str, Model | None]] = MappingProxyType({})
+
+
+class Step(NamedTuple):
     """What one record does: entities that change (None: forgotten), events to write."""
 
     partition: Partition
-    changes: Mapping[str, Model | None] = field(default_factory=dict)
+    changes: Mapping[str, Model | None] = _NOTHING
     outputs: tuple[Output, ...] = ()
 
 
