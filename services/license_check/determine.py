@@ -303,7 +303,7 @@ def _wanted(
         value=line.value,
         order_value=order_value(order, line.currency),
         currency=line.currency,
-        conversions=tuple(reads.rates),
+        conversions=tuple(rate for rate in reads.rates if line.currency in (rate.from_, rate.to)),
         documents=order.documents,
         names_end_user=decision is Verdict.DENY_PRESUMED,
     )
