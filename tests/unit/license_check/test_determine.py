@@ -1,80 +1,18 @@
 """Determination: which licenses could cover, in which order, and what holds a line."""
 
-from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from schemas.checks import AssessedRegime, OrderAssessed, OrderClassified, Rate
-from schemas.classification import ClassifiedLine, Reason, RegimeVerdict, Status, Verdict
+from schemas.classification import Reason, RegimeVerdict, Status, Verdict
 from schemas.orders import Finding, Order, Screening
 from services.license_check.book import Change, License
-from services.license_check.determine import CANDIDATES_MAX, UNFIT_MAX, Rules, book_of, determine
-from services.runtime.policies import read_ladder
-from tests.support.builders import PACK, PARTIES, T0, decided, line, order, terms, verdict
+from services.license_check.determine import CANDIDATES_MAX, UNFIT_MAX
+from tests.support.builders import PARTIES, T0, decided, line, order, verdict
+from tests.support.determining import FREE, candidates, found, held, holds, judge, reason
 from tests.support.folds import GateRun
-
-NEEDED = verdict(Verdict.LICENSE_REQUIRED)
-FREE = verdict(Verdict.NO_LICENSE_REQUIRED)
-
-
-def held(license_id: str = "cn-1", **changes: Any) -> License:
-    return License(license_id=license_id, terms=terms(license_id, **changes))
-
-
-def reason(code: str, regime: str = "CN", text: str = "words") -> Reason:
-    return Reason(regime=regime, code=code, effect="for", rule="r", text=text)
-
-
-def classified(
-    whole: Order, regimes: dict[str, RegimeVerdict], reasons: Sequence[Reason], **changes: Any
-) -> OrderClassified:
-    fields = {
-        "order_source": whole.order_source,
-        "order_id": whole.order_id,
-        "revision": whole.revision,
-        "check": 0,
-        "order": whole,
-        "order_digest": "d" * 64,
-        "as_of": T0,
-        "lines": tuple(
-            ClassifiedLine(line_id=each.line_id, regimes=regimes, reasons=tuple(reasons))
-            for each in whole.lines
-        ),
-        "packs": (PACK,),
-        "engine": "classify/1",
-    }
-    return OrderClassified.model_validate(fields | changes)
-
-
-def judge(
-    *licenses: License,
-    whole: Order | None = None,
-    regimes: dict[str, RegimeVerdict] | None = None,
-    reasons: Sequence[Reason] = (),
-    screening: bool = False,
-    event_basis: bool = False,
-    now: datetime = T0,
-    rates: Sequence[Rate] = (),
-    **changes: Any,
-) -> OrderAssessed:
-    event = classified(whole or order(), regimes or {"CN": NEEDED}, reasons, **changes)
-    rules = Rules(require_screening=screening, event_basis=event_basis, ladder=read_ladder())
-    return determine(event, book_of(licenses, {"0": 7}), now, rules, rates)
-
-
-def found(assessed: OrderAssessed, regime: str = "CN") -> AssessedRegime:
-    return assessed.lines[0].regimes[regime]
-
-
-def candidates(assessed: OrderAssessed, regime: str = "CN") -> list[str]:
-    return [each.license_id for each in found(assessed, regime).candidates]
-
-
-def holds(assessed: OrderAssessed, regime: str = "CN") -> list[str]:
-    return [each.code for each in found(assessed, regime).holds]
 
 
 def test_a_license_that_covers_is_a_candidate_with_what_it_would_be_drawn() -> None:
@@ -117,60 +55,6 @@ def test_balances_are_the_ledgers_business() -> None:
     empty = held().model_copy(update={"used_quantity": Decimal(100)})
 
     assert candidates(judge(empty)) == ["cn-1"]
-
-
-def test_a_value_in_other_money_is_drawn_at_a_rate_on_record() -> None:
-    limited = held(value=Decimal(5000), currency="CNY")
-    assert holds(judge(limited)) == ["UNIT_MISMATCH"]
-
-    fields = {"rate_id": "x", "from": "USD", "to": "CNY", "rate": "7.2", "source": "PBoC"}
-    rate = Rate.model_validate(fields | {"at": T0 - timedelta(days=3)})
-    other = Rate.model_validate(fields | {"rate_id": "y", "to": "EUR", "at": T0})
-    assessed = judge(limited, rates=(rate, other))
-
-    [candidate] = found(assessed).candidates
-    assert (candidate.value, candidate.currency) == (Decimal(7200), "CNY")
-    assert assessed.rates == (rate,)
-
-
-def test_a_type_serves_what_it_is_for_and_its_rung_decides() -> None:
-    """Named by the order, individual for this end user, individual, registration, general, last."""
-    kinds: dict[str, dict[str, Any]] = {
-        "e": {"type": "exception"}, "g": {"type": "general"}, "r": {"type": "registration"},
-        "i": {"type": "individual", "end_users": ("*",)}, "n": {"type": "individual"},
-    }  # fmt: skip
-    licenses = [held(name, **changes) for name, changes in kinds.items()]
-
-    assert candidates(judge(*licenses, whole=order(purpose="repair"))) == list("nirge")
-    assert candidates(judge(*licenses)) == list("nige")
-    asked = order(lines=(line(license_ids=("g",)),))
-    assert candidates(judge(*licenses, whole=asked)) == list("gnie")
-
-
-@pytest.mark.parametrize(
-    ("kind", "whole", "decision", "words"),
-    [
-        ("registration", {}, Verdict.LICENSE_REQUIRED, "for repair or exhibition or return"),
-        ("exception", {}, Verdict.DENY_PRESUMED, "does not overcome DENY_PRESUMED"),
-        ("exception", {"destination": "IR"}, Verdict.LICENSE_REQUIRED, "never used for IR"),
-    ],
-)
-def test_a_type_that_does_not_serve_says_so(
-    kind: str, whole: dict[str, Any], decision: Verdict, words: str
-) -> None:
-    own = held(type=kind, destinations=("*",))
-    assessed = judge(own, whole=order(**whole), regimes={"CN": verdict(decision)})
-
-    assert candidates(assessed) == []
-    assert words in found(assessed).unfit[0].change
-
-
-def test_what_strands_least_is_drawn_first() -> None:
-    """Of licenses alike in all else, the one that leaves the smallest remainder behind."""
-    licenses = [held("a", quantity=Decimal(90)), held("b", quantity=Decimal(11)),
-                held("c", quantity=Decimal(9))]  # fmt: skip
-
-    assert candidates(judge(*licenses)) == ["b", "a", "c"]
 
 
 NO_COVER: dict[str, tuple[list[License], str]] = {
