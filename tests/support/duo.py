@@ -1,20 +1,22 @@
 """Gate and ledger in one room: what either says to the other is heard in the order it was said."""
 
 from collections import deque
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from schemas.base import Model
 from schemas.checks import AssessedRegime, Candidate, DeadlineDue, OrderAssessed
 from schemas.decisions import BreachRaised, Decided
-from schemas.envelope import Output
-from schemas.orders import Order, OrderReturned, ShippedLine
-from schemas.topics import CHECKS, DECISIONS, LICENSES
+from schemas.envelope import Output, Recorded, headers
+from schemas.events import BY_MODEL, encode
+from schemas.orders import Order, OrderAmended, OrderPlaced, OrderReturned, ShippedLine
+from schemas.topics import CHECKS, DECISIONS, LICENSES, ORDERS
 from services.hold_release.gate import Gate, deadlines
 from services.hold_release.state import ORDER, OrderState
 from services.license_check import ledger
 from services.license_check.book import LICENSE, License, Reservation
+from tests.chaos.logs import Entry, Logs, entry, logs_of
 from tests.support.builders import (
     CLEAR,
     SECOND,
@@ -29,6 +31,9 @@ from tests.support.builders import (
 )
 from tests.support.folds import FoldRun
 
+DUOS: list["Duo"] = []
+"""Every duo of the running test, so that the checker looks at each when the test is over."""
+
 
 class Duo:
     """One gate and one ledger, each on one partition."""
@@ -37,6 +42,7 @@ class Duo:
         self.gate = FoldRun(Gate(), CHECKS.name, "")
         self.ledger = FoldRun(ledger.fold, LICENSES.name, "")
         self.said: list[Output] = []
+        DUOS.append(self)
 
     def office(self, event: Model, license_id: str = "cn-1") -> None:
         """The license office says something."""
@@ -114,9 +120,46 @@ class Duo:
         """Every breach told."""
         return [each.event for each in self.said if isinstance(each.event, BreachRaised)]
 
+    def logs(self) -> Logs:
+        """All that was said, as the checker reads it from the topics."""
+        logged = [*self.gate.log, *self.ledger.log]
+        found = [_entry(each.topic, each.key, each.id, each.source, each.event, at, each.logged_at)
+                 for at, each in _numbered(logged)]  # fmt: skip
+        placed = [
+            each
+            for each in self.gate.log
+            if isinstance(each.event, OrderAssessed) and not each.event.check
+        ]
+        for at, one in enumerate(placed):
+            order_ = one.event.order.model_dump()
+            event = (OrderAmended if one.event.revision > 1 else OrderPlaced).model_validate(order_)
+            found.append(_entry(ORDERS.name, one.key, one.id, SOURCE, event, at, T0))
+        asked = [each for each in self.said if each.topic == ORDERS.name]
+        for at, again in enumerate(asked, start=len(placed)):
+            found.append(_entry(ORDERS.name, again.key, again.id, "/gate", again.event, at, T0))
+        decisions = [each for each in self.said if each.topic == DECISIONS.name]
+        for at, each in enumerate(decisions):
+            found.append(_entry(DECISIONS.name, each.key, each.id, "/gate", each.event, at, T0))
+        return logs_of(found)
+
     def to_ledger(self, kind: type[Model]) -> list[Any]:
         """Everything of a kind that was written to the ledger."""
         return [each.event for each in self.said if isinstance(each.event, kind)]
+
+
+def _numbered(logged: list[Recorded[Any]]) -> list[tuple[int, Recorded[Any]]]:
+    return [(each.offset, each) for each in logged]
+
+
+def _entry(
+    topic: str, key: str, event_id: str, source: str, event: Model, at: int, when: datetime
+) -> Entry:
+    value = encode(event)
+    named = headers(
+        event_id=event_id, source=source, event_type=BY_MODEL[type(event)].name,
+        time=when.isoformat(), value=value,
+    )  # fmt: skip
+    return entry(topic, 0, at, key.encode(), value, tuple(named), when)
 
 
 def needs(
