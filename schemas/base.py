@@ -122,6 +122,10 @@ _decimal = (
 )
 Amount = Annotated[Decimal, Field(max_digits=30, decimal_places=12), *_decimal]
 """An exact number, as a decimal string. Its unit or currency stands in the field beside it."""
+Sum = Annotated[Decimal, Field(max_digits=60, decimal_places=12), *_decimal]
+"""A sum of amounts, as a fold remembers it: however many there are, it is exact."""
+LARGEST = Decimal("999999999999999999.999999999999")
+"""The largest amount an event can carry."""
 Positive = Annotated[Decimal, Field(gt=0, max_digits=30, decimal_places=12), *_decimal]
 NonNegative = Annotated[Decimal, Field(ge=0, max_digits=30, decimal_places=12), *_decimal]
 Instant = Annotated[AwareDatetime, AfterValidator(utc)]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Context, getcontext, setcontext
 from types import MappingProxyType
 from typing import Final, NamedTuple, Protocol
 
@@ -40,6 +41,16 @@ class Step(NamedTuple):
     partition: Partition
     changes: Mapping[str, Model | None] = _NOTHING
     outputs: tuple[Output, ...] = ()
+
+
+DIGITS: Final = 60
+"""Enough for any sum of amounts an event can carry, and for their product with a percentage."""
+
+
+def count_exactly() -> None:
+    """Have decimals summed without rounding: amounts of thirty digits need more than usual."""
+    if getcontext().prec < DIGITS:
+        setcontext(Context(prec=DIGITS))
 
 
 class Fold(Protocol):

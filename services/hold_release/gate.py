@@ -24,7 +24,7 @@ from schemas.checks import (
 )
 from schemas.decisions import DecisionReason, HoldReason
 from schemas.envelope import Recorded
-from schemas.fold import Partition, Step
+from schemas.fold import Partition, Step, count_exactly
 from schemas.orders import OrderCancelled, OrderReturned, OrderShipped
 from services.hold_release import adjust, cancel, entries, officers, reserve, ship
 from services.hold_release.progress import progress, reason, silent_reason
@@ -50,6 +50,7 @@ class Gate:
         handler = HANDLERS.get(type(record.event))
         if handler is None:
             return Step(partition)
+        count_exactly()
         known = aggregate.get(ORDER)
         state = known if isinstance(known, OrderState) else _unknown(record.key)
         turn = Turn(state, record, partition, self.time_basis)

@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple
 
 from pydantic import Field
 
-from schemas.base import Amount, Instant, Model, assembled, built
+from schemas.base import LARGEST, Amount, Instant, Model, Sum, assembled, built
 from schemas.checks import Balance, Measured, ReservationRequested
 from schemas.decisions import HoldReason
 from schemas.envelope import Output
@@ -60,14 +60,14 @@ class License(Model):
     conflict: bool = False
     expired: bool = False
     """Whether reservations were answered for the end of its validity."""
-    used_quantity: Amount = ZERO
-    reserved_quantity: Amount = ZERO
-    used_value: Amount = ZERO
-    reserved_value: Amount = ZERO
+    used_quantity: Sum = ZERO
+    reserved_quantity: Sum = ZERO
+    used_value: Sum = ZERO
+    reserved_value: Sum = ZERO
     adjustments: tuple[str, ...] = ()
-    documents: dict[str, Amount] = Field(default_factory=dict)
+    documents: dict[str, Sum] = Field(default_factory=dict)
     """What is drawn under each document that the license requires (`documents.key_of`)."""
-    shipments: dict[str, Amount] = Field(default_factory=dict)
+    shipments: dict[str, Sum] = Field(default_factory=dict)
     """What each shipment drew, where the license limits shipments."""
     open_orders: dict[str, int] = Field(default_factory=dict)
     """Open reservations by order, where the license limits shipments."""
@@ -140,9 +140,9 @@ class License(Model):
         if not short and (left.value is None or left.value >= ZERO):
             return None
         return Balance(
-            quantity=max(-(left.quantity or ZERO), ZERO),
+            quantity=min(max(-(left.quantity or ZERO), ZERO), LARGEST),
             unit=self.terms.unit if self.terms else None,
-            value=max(-(left.value or ZERO), ZERO),
+            value=min(max(-(left.value or ZERO), ZERO), LARGEST),
             currency=self.terms.currency if self.terms else None,
         )
 
@@ -241,8 +241,8 @@ class Reservation(Model):
     stated_quantity: Amount | None = None
     """The part of the request that it covers, in the line's own unit; null: all of it."""
     stated_value: Amount | None = None
-    used_quantity: Amount = ZERO
-    used_value: Amount = ZERO
+    used_quantity: Sum = ZERO
+    used_value: Sum = ZERO
     documents: tuple[str, ...] = ()
     """Documents it was granted on, whose own quantity it uses up."""
     valid_to: date | None = None
