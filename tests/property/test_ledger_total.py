@@ -134,10 +134,12 @@ def readable(kind: type[Model], fields: dict[str, Any]) -> Model | None:
         return None
 
 
-ANYTHING = st.one_of(
-    st.fixed_dictionaries(fields).map(lambda found, kind=kind: readable(kind, found))
-    for kind, fields in EVENTS
-)
+def of_kind(kind: type[Model], fields: dict[str, Any]) -> st.SearchStrategy[Model | None]:
+    """Events of one kind."""
+    return st.fixed_dictionaries(fields).map(lambda found: readable(kind, found))
+
+
+ANYTHING = st.one_of([of_kind(kind, fields) for kind, fields in EVENTS])
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
