@@ -20,6 +20,12 @@ from pydantic import (
 )
 
 _set: Final = object.__setattr__
+_new: Final = object.__new__
+_set_given, _set_extra, _set_private = (
+    BaseModel.__dict__[f"__pydantic_{slot}__"].__set__
+    for slot in ("fields_set", "extra", "private")
+)
+"""The slots of a pydantic model, set without a look at the frozen class."""
 
 
 class Model(BaseModel):
@@ -39,14 +45,9 @@ class Model(BaseModel):
         A fold copies its state several times a record, and frozen values need no deep copy.
         """
         assert not deep, "what is frozen is shared"
-        cls = type(self)
-        copied = cls.__new__(cls)
         changes = {} if update is None else update
-        _set(copied, "__dict__", {**self.__dict__, **changes})
-        _set(copied, "__pydantic_fields_set__", {*self.__pydantic_fields_set__, *changes})
-        _set(copied, "__pydantic_extra__", None)
-        _set(copied, "__pydantic_private__", None)
-        return copied
+        given = {*self.__pydantic_fields_set__, *changes}
+        return _fill(type(self), {**self.__dict__, **changes}, given)
 
 
 M = TypeVar("M", bound="Model")
@@ -63,11 +64,11 @@ def _template(kind: type[Model]) -> tuple[dict[str, Any], set[str]]:
 
 
 def _fill(kind: type[M], values: dict[str, Any], given: set[str]) -> M:
-    made = kind.__new__(kind)
+    made = _new(kind)
     _set(made, "__dict__", values)
-    _set(made, "__pydantic_fields_set__", given)
-    _set(made, "__pydantic_extra__", None)
-    _set(made, "__pydantic_private__", None)
+    _set_given(made, given)
+    _set_extra(made, None)
+    _set_private(made, None)
     return made
 
 
@@ -83,7 +84,12 @@ def built(kind: type[M], **fields: Any) -> M:
 
 def changed(model: M, **fields: Any) -> M:
     """Copy a model with fields replaced, unchecked like `built`."""
-    return _fill(type(model), {**model.__dict__, **fields}, model.model_fields_set)
+    return _fill(type(model), {**model.__dict__, **fields}, model.__pydantic_fields_set__)
+
+
+def assembled(kind: type[M], fields: dict[str, Any]) -> M:
+    """Build a model from all of its fields, in their order: unchecked like `built`, and quicker."""
+    return _fill(kind, fields, _template(kind)[1])
 
 
 def _refuse_float(value: Any) -> Any:
@@ -116,6 +122,10 @@ _decimal = (
 )
 Amount = Annotated[Decimal, Field(max_digits=30, decimal_places=12), *_decimal]
 """An exact number, as a decimal string. Its unit or currency stands in the field beside it."""
+Sum = Annotated[Decimal, Field(max_digits=60, decimal_places=12), *_decimal]
+"""A sum of amounts, as a fold remembers it: however many there are, it is exact."""
+LARGEST = Decimal("999999999999999999.999999999999")
+"""The largest amount an event can carry."""
 Positive = Annotated[Decimal, Field(gt=0, max_digits=30, decimal_places=12), *_decimal]
 NonNegative = Annotated[Decimal, Field(ge=0, max_digits=30, decimal_places=12), *_decimal]
 Instant = Annotated[AwareDatetime, AfterValidator(utc)]

@@ -1,9 +1,11 @@
 """The shape of a fold: one aggregate, one record, what changes, what is said. Pure and total."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from decimal import Context, getcontext, setcontext
+from types import MappingProxyType
+from typing import Final, NamedTuple, Protocol
 
 from schemas.base import Model
 from schemas.envelope import Output, Recorded
@@ -25,7 +27,9 @@ class Partition:
 
     def at(self, logged_at: datetime) -> "Partition":
         """Move log time on to a record; it never goes back."""
-        return replace(self, log_time=logged_at) if logged_at > self.log_time else self
+        if logged_at <= self.log_time:
+            return self
+        return Partition(self.number, logged_at, self.chain_index, self.chain_prev)
 
 
 FORGET_EVERY: Final = 4_096
@@ -40,13 +44,25 @@ class Forget(Protocol):
         """Name them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+_NOTHING: Final[Mapping[str, Model | None]] = MappingProxyType({})
+
+
+class Step(NamedTuple):
     """What one record does: entities that change (None: forgotten), events to write."""
 
     partition: Partition
-    changes: Mapping[str, Model | None] = field(default_factory=dict)
+    changes: Mapping[str, Model | None] = _NOTHING
     outputs: tuple[Output, ...] = ()
+
+
+DIGITS: Final = 60
+"""Enough for any sum of amounts an event can carry, and for their product with a percentage."""
+
+
+def count_exactly() -> None:
+    """Have decimals summed without rounding: amounts of thirty digits need more than usual."""
+    if getcontext().prec < DIGITS:
+        setcontext(Context(prec=DIGITS))
 
 
 class Fold(Protocol):

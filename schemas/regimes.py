@@ -1,6 +1,6 @@
 """The regimes licenses are issued under, and the zone whose days each counts in."""
 
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -11,8 +11,19 @@ ZONES: Final = {
     "EU": ZoneInfo("Europe/Brussels"),
 }
 UTC_ZONE: Final = ZoneInfo("UTC")
+_LAST: Final = date.max - timedelta(days=2)
+"""Room for a zone before UTC: no later end of a day can be written in every zone."""
 
 
 def day_in(regime: str, moment: datetime) -> date:
     """Tell the day an instant falls on for a regime (an unknown regime counts in UTC)."""
-    return moment.astimezone(ZONES.get(regime, UTC_ZONE)).date()
+    try:
+        return moment.astimezone(ZONES.get(regime, UTC_ZONE)).date()
+    except OverflowError:  # the first or last day there is, seen from another zone
+        return moment.date()
+
+
+def end_of(regime: str, day: date) -> datetime:
+    """Tell when a day of a regime is over: the first moment that belongs to the next."""
+    zone = ZONES.get(regime, ZONES["CN"])
+    return datetime.combine(min(day, _LAST) + timedelta(days=1), time(), zone)

@@ -147,5 +147,7 @@ def _refused(turn: Turn, entry: Reservation, event: ReservationPosted) -> None:
             "recall_at": None,
         }
     )
+    # It holds the old total: what is let go now must never be taken back for the new one.
+    entries.replace_entry(turn, entry, reason=event.result)
     entries.let_go(turn, entry, "the license has no room for the new total")
     turn.update(reservations=(*turn.state.reservations, marker))

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 from schemas.checks import Answer, Candidate
+from schemas.decisions import HoldReason
 from services.hold_release import requests
 from services.hold_release.settlement import Need
 from services.hold_release.state import OrderState, Reservation
@@ -62,9 +63,13 @@ def let_go_all(turn: Turn, cause: str, *, not_shipped: bool = False) -> None:
 def let_go(turn: Turn, entry: Reservation, cause: str, *, not_shipped: bool = False) -> None:
     """Void a reservation, or keep it for the recall window if its release may have been used."""
     if entry.ever_released and not not_shipped:
-        if entry.state != "leaving":
-            recall_at = turn.now + RECALL_WINDOW
-            replace_entry(turn, entry, state="leaving", held=None, recall_at=recall_at)
+        if entry.state == "leaving":
+            return
+        changes: dict[str, object] = {"recall_at": turn.now + RECALL_WINDOW}
+        if entry.state == "adjusting":
+            # Whether it holds the old total or the new is not known: it is never taken back.
+            changes["reason"] = HoldReason.LEDGER_SILENT
+        replace_entry(turn, entry, state="leaving", **changes)
         return
     void(turn, entry, cause)
 

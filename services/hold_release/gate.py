@@ -24,13 +24,13 @@ from schemas.checks import (
 )
 from schemas.decisions import DecisionReason, HoldReason
 from schemas.envelope import Recorded
-from schemas.fold import Partition, Step
+from schemas.fold import Partition, Step, count_exactly
 from schemas.orders import OrderCancelled, OrderReturned, OrderShipped
 from services.hold_release import adjust, cancel, entries, officers, reserve, ship
 from services.hold_release.progress import progress, reason, silent_reason
 from services.hold_release.settlement import needs as needs_of
 from services.hold_release.settlement import reason_of
-from services.hold_release.state import ORDER, OrderState, Reservation, as_written
+from services.hold_release.state import ORDER, ZERO, OrderState, Reservation, as_written
 from services.hold_release.turn import Turn
 
 KEPT: Final = timedelta(days=30)
@@ -52,6 +52,7 @@ class Gate:
         handler = HANDLERS.get(type(record.event))
         if handler is None:
             return Step(partition)
+        count_exactly()
         known = aggregate.get(ORDER)
         state = known if isinstance(known, OrderState) else _unknown(record.key)
         turn = Turn(state, record, partition, self.time_basis)
@@ -174,6 +175,14 @@ def _granted(turn: Turn, gate: Gate) -> None:
     if entry is None:
         reserve.give_back(turn, event)
         return
+    if _holds_less(entry, event):
+        text = f"{entry.license_id} holds less than the line wants"
+        short = HoldReason.LICENSE_EXHAUSTED
+        entries.replace_entry(turn, entry, state="withdrawn", reason=short, text=text)
+        if turn.state.phase == "released":
+            _withdraw_release(turn, short, text, entry.line_id)
+        progress(turn)
+        return
     entries.replace_entry(
         turn,
         entry,
@@ -190,6 +199,15 @@ def _granted(turn: Turn, gate: Gate) -> None:
         **_covered(entry, event),
     )
     _after_answer(turn)
+
+
+def _holds_less(entry: Reservation, event: ReservationGranted) -> bool:
+    """Tell whether what stands in the ledger is not what the order rests on."""
+    if entry.partial or event.stated is None:
+        return False
+    return event.stated.quantity < entry.covers or (
+        entry.covers_value is not None and (event.stated.value or ZERO) < entry.covers_value
+    )
 
 
 def _covered(entry: Reservation, event: ReservationGranted) -> dict[str, object]:

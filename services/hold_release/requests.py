@@ -5,6 +5,7 @@ from datetime import timedelta
 from decimal import ROUND_CEILING, Context, Decimal
 from typing import Any, Final
 
+from schemas.base import LARGEST
 from schemas.checks import (
     Candidate,
     RequestedItem,
@@ -61,7 +62,8 @@ def totals_of(state: OrderState, line_id: str) -> Totals:
 def _order_value(order: Order, currency: str | None) -> Decimal | None:
     values = [line.value for line in order.lines if line.currency == currency]
     stated = [value for value in values if value is not None]
-    return sum(stated, Decimal(0)) if len(stated) == len(order.lines) else None
+    total = sum(stated, Decimal(0))
+    return total if len(stated) == len(order.lines) and total <= LARGEST else None
 
 
 def part(line: Totals, quantity: Decimal, value: Decimal | None) -> Totals:

@@ -99,7 +99,7 @@ def _revived(turn: Turn, need: Need) -> bool:
         same = (entry.line_id, entry.regime) == (need.line_id, need.regime)
         usable = entry.state == "leaving" and entry.reason is None and not entry.partial
         if same and usable and adjust.serves(turn, need, entry) == "same":
-            replace_entry(turn, entry, recall_at=None)
+            replace_entry(turn, entry, recall_at=entry.recall_at if entry.held else None)
             confirm(turn, entry)
             return True
     return False

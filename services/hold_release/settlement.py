@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 from schemas.checks import AssessedRegime
 from schemas.classification import Verdict
 from schemas.decisions import DecisionReason, HoldReason
-from schemas.regimes import ZONES
+from schemas.regimes import end_of
 from services.hold_release.state import OrderState, Reservation
 
 _CLEAR = (Verdict.NOT_APPLICABLE, Verdict.NO_LICENSE_REQUIRED)
@@ -158,5 +158,4 @@ def _settled_by_officer(state: OrderState, why: str) -> bool:
 def _end_of(entry: Reservation) -> datetime:
     """End of the license's last day, in its regime's zone."""
     assert entry.valid_to is not None, "a grant states its validity"
-    day = datetime.fromisoformat(entry.valid_to).date() + timedelta(days=1)
-    return datetime.combine(day, time(), ZONES.get(entry.regime, ZONES["CN"]))
+    return end_of(entry.regime, date.fromisoformat(entry.valid_to))

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from schemas.base import Amount, Instant, Model
+from schemas.base import Amount, Instant, Model, Sum
 from schemas.checks import OfficerDecided, OrderAssessed
 from schemas.decisions import DecisionReason
 from schemas.envelope import Recorded
@@ -28,14 +28,14 @@ class Totals(Model):
     net_weight: Weight | None = None
     gross_weight: Weight | None = None
     value: Amount | None = None
-    order_value: Amount | None = None
+    order_value: Sum | None = None
 
 
 class Unassigned(Model):
     """An officer took a license off an order, or off one line, for this revision."""
 
     license_id: str
-    line_id: str | None
+    line_id: str | None = None
     text: str
 
 
@@ -91,9 +91,9 @@ class Reservation(Model):
     """leaving, or more held than wanted: when the goods can no longer be on a truck."""
     over_percent: Amount | None = None
     """What a delivery may exceed it by."""
-    shipped: Amount = ZERO
+    shipped: Sum = ZERO
     """How much of the line left on it, in the line's own unit."""
-    returned: Amount = ZERO
+    returned: Sum = ZERO
 
 
 class Release(Model):
@@ -167,7 +167,7 @@ class OrderState(Model):
     shipments: tuple[str, ...] = ()
     overdrafts: tuple[str, ...] = ()
     """Settlements whose overdraft was told."""
-    shipped: dict[str, Amount] = Field(default_factory=dict)
+    shipped: dict[str, Sum] = Field(default_factory=dict)
     """Quantity shipped so far by line, in the line's own unit."""
     returns: tuple[str, ...] = ()
     unassigned: tuple[Unassigned, ...] = ()

@@ -1,13 +1,14 @@
 """Warnings before a license is used up or over: once a threshold and amendment, as events."""
 
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
 from schemas.base import Model, built, changed
 from schemas.envelope import Output, Recorded, output_id
+from schemas.fold import EPOCH
 from schemas.licenses import LicenseAlerted
-from schemas.regimes import ZONES
+from schemas.regimes import end_of
 from schemas.topics import LICENSES
 from services.license_check.book import License
 
@@ -74,33 +75,39 @@ def _output(record: Recorded[Any], event: Model, *parts: str) -> Output:
     return Output(LICENSES.name, record.key, output_id(record, "alerted", *parts), event)
 
 
-def end_of(license_: License) -> datetime | None:
+def over_at(license_: License) -> datetime | None:
     """End of the license's last day, in its regime's zone."""
-    if license_.terms is None:
-        return None
-    after = license_.terms.valid_to + timedelta(days=1)
-    return datetime.combine(after, time(), ZONES.get(license_.terms.regime, ZONES["CN"]))
+    terms = license_.terms
+    return None if terms is None else end_of(terms.regime, terms.valid_to)
+
+
+def _warned_at(over: datetime, days: int) -> datetime:
+    """Tell when a warning some days before the end is due; at once, where there was no such day."""
+    try:
+        return over - timedelta(days=days)
+    except OverflowError:
+        return EPOCH
 
 
 def next_warning(license_: License) -> datetime | None:
     """Tell when the next warning before expiry is due; None: none is."""
-    over = end_of(license_)
+    over = over_at(license_)
     told = license_.alerted_days
     ahead = [days for days in DAYS if told is None or days < told]
     if over is None or license_.expired or not ahead:
         return None
-    return over - timedelta(days=ahead[0])
+    return _warned_at(over, ahead[0])
 
 
 def expiring(
     license_: License, record: Recorded[Any], now: datetime
 ) -> tuple[License, list[Output]]:
     """Warn of the end, by log time: the nearest threshold that passed and was not told."""
-    over, terms = end_of(license_), license_.terms
+    over, terms = over_at(license_), license_.terms
     if over is None or terms is None or now >= over:
         return license_, []
     told = license_.alerted_days
-    passed = [days for days in DAYS if over - timedelta(days=days) <= now]
+    passed = [days for days in DAYS if _warned_at(over, days) <= now]
     if not passed or (told is not None and passed[-1] >= told):
         return license_, []
     event = built(

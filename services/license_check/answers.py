@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any, Literal
 
-from schemas.base import Model, built, changed
+from schemas.base import Model, assembled, built, changed
 from schemas.checks import (
     Measured,
     OfReservation,
@@ -14,7 +14,7 @@ from schemas.checks import (
     ReservationWithdrawn,
 )
 from schemas.decisions import HoldReason
-from schemas.envelope import Output, Recorded, output_id
+from schemas.envelope import Output, Recorded, derived_id, output_id
 from schemas.licenses import LicenseEventRefused
 from schemas.topics import CHECKS, LICENSES
 from services.license_check.book import License, Reservation
@@ -23,7 +23,8 @@ Operation = Literal["adjust", "settle", "void", "return"]
 
 
 def _output(record: Recorded[Any], kind: str, event: Any) -> Output:
-    return Output(CHECKS.name, event.key, output_id(record, kind, event.reservation_id), event)
+    answer_id = derived_id(record.source, record.id, kind, event.reservation_id)
+    return Output(CHECKS.name, f"{event.order_source}/{event.order_id}", answer_id, event)
 
 
 def _head(
@@ -61,29 +62,30 @@ def granted(
     request = reservation.request
     assert request is not None, "only a request is granted"
     assert reservation.valid_to is not None, "a grant has a validity"
-    event = built(
-        ReservationGranted,
+    fields = {
         **_head(record.event, record, request.line_id, request.regime),
-        result=result,
-        quantity=reservation.quantity,
-        unit=reservation.unit,
-        value=reservation.value,
-        currency=reservation.currency,
-        stated=_other_side(reservation),
-        over_percent=after.terms.over_percent if after.terms else None,
-        valid_to=reservation.valid_to,
-        balance_before=before.balance(),
-        balance_after=after.balance(),
-    )
+        "result": result,
+        "quantity": reservation.quantity,
+        "unit": reservation.unit,
+        "value": reservation.value,
+        "currency": reservation.currency,
+        "stated": _other_side(reservation),
+        "over_percent": after.terms.over_percent if after.terms else None,
+        "valid_to": reservation.valid_to,
+        "balance_before": before.balance(),
+        "balance_after": after.balance(),
+    }
+    event = assembled(ReservationGranted, fields)
     return _output(record, "granted", event)
 
 
 def _other_side(reservation: Reservation) -> Measured | None:
-    """Say what a grant is in the line's own measure, where that is not what was asked."""
+    """Say what a grant is in the line's own measure, where that is not what was first asked."""
     asked = reservation.request
     assert asked is not None, "only a request is granted"
     same = (asked.unit, asked.currency) == (reservation.unit, reservation.currency)
-    return None if same and reservation.stated_quantity is None else reservation.stated()
+    as_asked = reservation.stated_quantity is None and not reservation.adjusted
+    return None if same and as_asked else reservation.stated()
 
 
 def refused(
@@ -163,20 +165,20 @@ def posted(  # noqa: PLR0913 - what a posting says, each by name
     `sides`: what the order states, and what the license counts; none where they are one measure.
     """
     now = before if after is None else after
-    event = built(
-        ReservationPosted,
+    fields = {
         **_head(asked, record),
-        operation=operation,
-        result=result,
-        text=text,
-        stated=sides[0] if sides else None,
-        drawn=sides[1] if sides else None,
-        breaches=breaches or None,
-        report_by=report_by,
-        overdrawn=now.overdraft(),
-        balance_before=before.balance(),
-        balance_after=now.balance(),
-    )
+        "operation": operation,
+        "result": result,
+        "text": text,
+        "stated": sides[0] if sides else None,
+        "drawn": sides[1] if sides else None,
+        "breaches": breaches or None,
+        "report_by": report_by,
+        "overdrawn": now.overdraft(),
+        "balance_before": before.balance(),
+        "balance_after": now.balance(),
+    }
+    event = assembled(ReservationPosted, fields)
     return _output(record, "posted", event)
 
 

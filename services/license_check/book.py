@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from pydantic import Field
 
-from schemas.base import Amount, Instant, Model, built
+from schemas.base import LARGEST, Amount, Instant, Model, Sum, assembled, built
 from schemas.checks import Balance, Measured, ReservationRequested
 from schemas.decisions import HoldReason
 from schemas.envelope import Output
@@ -60,14 +60,14 @@ class License(Model):
     conflict: bool = False
     expired: bool = False
     """Whether reservations were answered for the end of its validity."""
-    used_quantity: Amount = ZERO
-    reserved_quantity: Amount = ZERO
-    used_value: Amount = ZERO
-    reserved_value: Amount = ZERO
+    used_quantity: Sum = ZERO
+    reserved_quantity: Sum = ZERO
+    used_value: Sum = ZERO
+    reserved_value: Sum = ZERO
     adjustments: tuple[str, ...] = ()
-    documents: dict[str, Amount] = Field(default_factory=dict)
+    documents: dict[str, Sum] = Field(default_factory=dict)
     """What is drawn under each document that the license requires (`documents.key_of`)."""
-    shipments: dict[str, Amount] = Field(default_factory=dict)
+    shipments: dict[str, Sum] = Field(default_factory=dict)
     """What each shipment drew, where the license limits shipments."""
     open_orders: dict[str, int] = Field(default_factory=dict)
     """Open reservations by order, where the license limits shipments."""
@@ -106,40 +106,43 @@ class License(Model):
             return "overdrawn"
         return "exhausted" if left and min(left) <= ZERO else "active"
 
+    def left(self) -> "Left":
+        """What may still be granted, counted once for each state of the license.
+
+        A fold asks several times a record, before and after. What is remembered beside the fields
+        is used only while every amount it was counted from is still the same object.
+        """
+        own = self.__dict__
+        found: Left | None = own.get("_left")
+        if found is not None and found.counted_from(self):
+            return found
+        own["_left"] = found = Left.of(self)
+        return found
+
     @property
     def remaining_quantity(self) -> Decimal | None:
         """What may still be granted in quantity; None without a limit."""
-        limit = self.terms.quantity if self.terms else ZERO
-        return None if limit is None else limit - self.used_quantity - self.reserved_quantity
+        return self.left().quantity
 
     @property
     def remaining_value(self) -> Decimal | None:
         """What may still be granted in value; None without a limit."""
-        limit = self.terms.value if self.terms else ZERO
-        return None if limit is None else limit - self.used_value - self.reserved_value
+        return self.left().value
 
     def balance(self) -> Balance:
         """What is left, never below zero; an overdraft is told apart."""
-        quantity, value = self.remaining_quantity, self.remaining_value
-        terms = self.terms
-        return built(
-            Balance,
-            quantity=None if quantity is None else max(quantity, ZERO),
-            unit=terms.unit if terms else None,
-            value=None if value is None else max(value, ZERO),
-            currency=terms.currency if terms else None,
-        )
+        return self.left().balance
 
     def overdraft(self) -> Balance | None:
         """What shipments drew beyond the license; None where nothing."""
-        quantity = max(-(self.remaining_quantity or ZERO), ZERO)
-        value = max(-(self.remaining_value or ZERO), ZERO)
-        if not quantity and not value:
+        left = self.left()
+        short = left.quantity is not None and left.quantity < ZERO
+        if not short and (left.value is None or left.value >= ZERO):
             return None
         return Balance(
-            quantity=quantity,
+            quantity=min(max(-(left.quantity or ZERO), ZERO), LARGEST),
             unit=self.terms.unit if self.terms else None,
-            value=value,
+            value=min(max(-(left.value or ZERO), ZERO), LARGEST),
             currency=self.terms.currency if self.terms else None,
         )
 
@@ -151,6 +154,51 @@ class License(Model):
         value_fits = terms.value is None or self.used_value + self.reserved_value <= terms.value
         drawn = self.used_quantity + self.reserved_quantity
         return value_fits and drawn <= with_tolerance(terms.quantity, terms.over_percent)
+
+
+class Left(NamedTuple):
+    """What is left of a license, and the amounts it was counted from."""
+
+    quantity: Decimal | None
+    value: Decimal | None
+    balance: Balance
+    terms: LicenseTerms | None
+    drawn: tuple[Decimal, Decimal, Decimal, Decimal]
+
+    @classmethod
+    def of(cls, license_: License) -> "Left":
+        """Count what is left."""
+        terms = license_.terms
+        drawn = (
+            license_.used_quantity,
+            license_.reserved_quantity,
+            license_.used_value,
+            license_.reserved_value,
+        )
+        quantity = terms.quantity if terms is not None else ZERO
+        value = terms.value if terms is not None else ZERO
+        if quantity is not None:
+            quantity = quantity - drawn[0] - drawn[1]
+        if value is not None:
+            value = value - drawn[2] - drawn[3]
+        told = {
+            "quantity": ZERO if quantity is not None and quantity < ZERO else quantity,
+            "unit": terms.unit if terms is not None else None,
+            "value": ZERO if value is not None and value < ZERO else value,
+            "currency": terms.currency if terms is not None else None,
+        }
+        return cls(quantity, value, assembled(Balance, told), terms, drawn)
+
+    def counted_from(self, license_: License) -> bool:
+        """Tell whether it was counted from these very amounts."""
+        used, reserved, used_value, reserved_value = self.drawn
+        return (
+            self.terms is license_.terms
+            and used is license_.used_quantity
+            and reserved is license_.reserved_quantity
+            and used_value is license_.used_value
+            and reserved_value is license_.reserved_value
+        )
 
 
 def with_tolerance(quantity: Decimal, percent: Decimal | None) -> Decimal:
@@ -193,8 +241,8 @@ class Reservation(Model):
     stated_quantity: Amount | None = None
     """The part of the request that it covers, in the line's own unit; null: all of it."""
     stated_value: Amount | None = None
-    used_quantity: Amount = ZERO
-    used_value: Amount = ZERO
+    used_quantity: Sum = ZERO
+    used_value: Sum = ZERO
     documents: tuple[str, ...] = ()
     """Documents it was granted on, whose own quantity it uses up."""
     valid_to: date | None = None
@@ -209,14 +257,18 @@ class Reservation(Model):
     @property
     def open_quantity(self) -> Decimal:
         """What is still set aside for this line."""
-        return ZERO if self.state == "closed" else max(self.quantity - self.used_quantity, ZERO)
+        if self.state == "closed":
+            return ZERO
+        rest = self.quantity - self.used_quantity
+        return rest if rest > ZERO else ZERO
 
     @property
     def open_value(self) -> Decimal:
         """The value still set aside for this line."""
         if self.state == "closed" or self.value is None:
             return ZERO
-        return max(self.value - self.used_value, ZERO)
+        rest = self.value - self.used_value
+        return rest if rest > ZERO else ZERO
 
     def stated(self) -> Measured | None:
         """What it covers, as the line states it: the other side of the conversion."""

@@ -30,6 +30,10 @@ _NAMES: Final = frozenset(
 )
 
 
+_MOST: Final = 3650
+"""Days or shipments that a condition may state."""
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """One condition, read. `amount` and `measure` where it states a quantity or a number."""
@@ -51,7 +55,7 @@ def read(text: str) -> Condition | str:
     if name in (PER_SHIPMENT, VALUE_PER_ORDER):
         return _amount(name, value)
     if name in (REPORT, MAX_SHIPMENTS):
-        whole = value.isascii() and value.isdigit() and int(value) > 0
+        whole = value.isascii() and value.isdigit() and 0 < int(value) <= _MOST
         return Condition(name, (), Decimal(value)) if whole else f"{name} is no number: {value!r}"
     if name == NO_REEXPORT:
         return f"{name} takes no value" if sign else Condition(name)

@@ -5,7 +5,6 @@ A license covers only what it names in every respect; a restriction that cannot 
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Final
@@ -43,7 +42,7 @@ def coverage(
         shown = required(terms, asked, days, drawn, usage)
         if isinstance(shown, Refusal):
             return shown
-        drawn = replace(drawn, documents=shown)
+        drawn = drawn._replace(documents=shown)
     if terms.conditions:
         refusal = open_condition(terms, asked, drawn)
     return refusal or drawn
@@ -55,7 +54,8 @@ def nearness(reason: HoldReason) -> int:
 
 
 def _named(name: str, allowed: Iterable[str]) -> bool:
-    return any(entry == ANY or same_name(entry, name) for entry in allowed)
+    """Tell whether a list states a name; `*` states none."""
+    return any(same_name(entry, name) for entry in allowed if entry != ANY)
 
 
 def _holder(terms: LicenseTerms, asked: Asked) -> Refusal | None:
@@ -92,6 +92,9 @@ def _any_named(
 ) -> bool:
     if ANY in allowed:
         return True
+    for value in own:
+        if value in allowed:
+            return True
     return any(covers(entry, value) for entry in allowed for value in own)
 
 
@@ -114,16 +117,17 @@ def _parties(terms: LicenseTerms, asked: Asked) -> Refusal | None:
 def _party(role: str, allowed: tuple[str, ...], asked: Asked) -> Refusal | None:
     """Everybody in a role must be allowed; whoever is presumed denied, by name."""
     strict = role == "end_user" and asked.names_end_user
-    if ANY in allowed and not strict:
+    if not strict and ANY in allowed:
         return None
-    stated = tuple(entry for entry in allowed if entry != ANY)
     nobody = True
     for party in asked.parties or ():
         if party.role != role:
             continue
         nobody = False
-        if not _named(party.name, stated):
-            return Refusal(HoldReason.PARTY_MISMATCH, f"would have to name {party.name} as {role}")
+        name = party.name
+        if (name in allowed and name != ANY) or _named(name, allowed):
+            continue
+        return Refusal(HoldReason.PARTY_MISMATCH, f"would have to name {name} as {role}")
     if nobody:
         return Refusal(HoldReason.PARTY_MISMATCH, f"the order would have to name its {role}")
     return None

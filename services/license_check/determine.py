@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final
 
+from schemas.base import LARGEST
 from schemas.checks import (
     AssessedLine,
     AssessedRegime,
@@ -303,7 +304,7 @@ def _wanted(
         value=line.value,
         order_value=order_value(order, line.currency),
         currency=line.currency,
-        conversions=tuple(reads.rates),
+        conversions=tuple(rate for rate in reads.rates if line.currency in (rate.from_, rate.to)),
         documents=order.documents,
         names_end_user=decision is Verdict.DENY_PRESUMED,
     )
@@ -316,7 +317,8 @@ def order_value(order: Order, currency: str | None) -> Decimal | None:
     """Add up what the lines of an order are worth; None unless each states it in one currency."""
     values = [line.value for line in order.lines if line.currency == currency]
     stated = [value for value in values if value is not None]
-    return sum(stated, Decimal(0)) if len(stated) == len(order.lines) else None
+    total = sum(stated, Decimal(0))
+    return total if len(stated) == len(order.lines) and total <= LARGEST else None
 
 
 def _screening_holds(order: Order) -> tuple[HoldCause, ...]:

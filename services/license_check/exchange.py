@@ -42,6 +42,7 @@ def fresh_rate(currency: str, to: str, rates: Iterable[Rate], moment: datetime) 
     usable = [
         rate
         for rate in rates
-        if {rate.from_, rate.to} == {currency, to} and moment - RATE_MAX_AGE <= rate.at <= moment
+        if {rate.from_, rate.to} == {currency, to}
+        and timedelta(0) <= moment - rate.at <= RATE_MAX_AGE
     ]
     return max(usable, key=lambda rate: (rate.at, rate.to == to, rate.rate_id), default=None)

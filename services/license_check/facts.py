@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from schemas.checks import Rate, RequestedItem, RequestedParty, ReservationRequested
 from schemas.decisions import HoldReason
@@ -54,8 +54,7 @@ class Refusal:
     change: str
 
 
-@dataclass(frozen=True, slots=True)
-class Draw:
+class Draw(NamedTuple):
     """What a line draws on a license, in the license's own unit and currency."""
 
     quantity: Decimal

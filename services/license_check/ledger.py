@@ -21,7 +21,7 @@ from schemas.checks import (
 )
 from schemas.decisions import HoldReason
 from schemas.envelope import Recorded
-from schemas.fold import Partition, Step
+from schemas.fold import Partition, Step, count_exactly
 from schemas.licenses import (
     BalanceAdjusted,
     LicenseAmended,
@@ -61,6 +61,7 @@ def fold(aggregate: Aggregate, record: Recorded[Any], partition: Partition) -> S
     handler = HANDLERS.get(type(record.event))
     if handler is None:
         return Step(partition)
+    count_exactly()
     known = aggregate.get(LICENSE)
     license_ = known if isinstance(known, License) else License(license_id=record.key, terms=None)
     changes, outputs = handler(license_, aggregate, record, partition)

@@ -1,9 +1,8 @@
 """Which part of a request fits what remains: all of it, or, where the request allows, less."""
 
-from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import Final
+from typing import Final, NamedTuple
 
 from schemas.base import plain
 from schemas.checks import ReservationRequested
@@ -16,8 +15,7 @@ _MASS_STEP: Final = Decimal("0.000001")
 _WHOLE: Final = Decimal(1)
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """What is granted. `quantity` and `value` as the line states them; null: all that was asked."""
 
     draw: Draw
@@ -27,7 +25,7 @@ class Part:
 
 def part_of(license_: License, request: ReservationRequested, draw: Draw) -> Part | Refusal:
     """Fit a covered request into what remains of a license."""
-    left, left_value = license_.remaining_quantity, license_.remaining_value
+    left, left_value, *_ = license_.left()
     short = left is not None and left < draw.quantity
     short_value = left_value is not None and left_value < (draw.value or ZERO)
     if not short and not short_value:

@@ -14,20 +14,21 @@ SHIPMENTS_KEPT: Final = 1_000
 
 def posted(license_: License, before: Reservation | None, after: Reservation) -> License:
     """Move the sums of a license by the change of one of its reservations."""
-    reserved = after.open_quantity
-    reserved_value = after.open_value
-    used, used_value = after.used_quantity, after.used_value
+    reserved = license_.reserved_quantity + after.open_quantity
+    reserved_value = license_.reserved_value + after.open_value
+    used, used_value = license_.used_quantity, license_.used_value
     if before is not None:
         reserved -= before.open_quantity
         reserved_value -= before.open_value
-        used -= before.used_quantity
-        used_value -= before.used_value
+    if before is not None or after.shipments:
+        used += after.used_quantity - (before.used_quantity if before else ZERO)
+        used_value += after.used_value - (before.used_value if before else ZERO)
     moved = changed(
         license_,
-        reserved_quantity=license_.reserved_quantity + reserved,
-        reserved_value=license_.reserved_value + reserved_value,
-        used_quantity=license_.used_quantity + used,
-        used_value=license_.used_value + used_value,
+        reserved_quantity=reserved,
+        reserved_value=reserved_value,
+        used_quantity=used,
+        used_value=used_value,
     )
     terms = license_.terms
     if terms is not None and (after.documents or (terms.max_shipments or terms.conditions)):

@@ -241,7 +241,7 @@ def deadline(
         changed(change, applied=True) if change.effective_at <= partition.log_time else change
         for change in license_.changes
     )
-    over = alerts.end_of(license_)
+    over = alerts.over_at(license_)
     marked = changed(
         license_,
         changes=changes,
@@ -359,7 +359,7 @@ def _of_others(license_: License, reservation: Reservation) -> Usage:
 
 def deadlines(license_: License) -> list[tuple[str, datetime]]:
     """List when a change takes effect, when the end is near, and when the license is over."""
-    over = alerts.end_of(license_)
+    over = alerts.over_at(license_)
     found = [] if over is None or license_.expired else [("license_expired", over)]
     warning = alerts.next_warning(license_)
     if warning is not None:

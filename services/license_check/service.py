@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from schemas.base import Model
-from schemas.checks import OrderClassified
+from schemas.checks import OrderClassified, Rate
 from schemas.envelope import Output, Recorded, output_id
-from schemas.topics import CHECKS, CLASSIFIED, LICENSES, LICENSES_STATE
+from schemas.topics import CHECKS, CLASSIFIED, LICENSES, LICENSES_STATE, REFERENCE
 from services.license_check import ledger, register
 from services.license_check.book import LICENSE, License, Reservation
 from services.license_check.determine import Book, Rules, book_of, determine
@@ -17,11 +17,12 @@ from services.runtime.folded import Folding
 from services.runtime.metrics.licenses import measure
 from services.runtime.policies import read_ladder
 from services.runtime.pump import Pump
+from services.runtime.rates import RateReader
 from services.runtime.stage import Judge, Sensor
 
 DETERMINE: Final = "determine"
 LEDGER: Final = "ledger"
-TOPICS: Final = (CLASSIFIED, CHECKS, LICENSES, LICENSES_STATE)
+TOPICS: Final = (CLASSIFIED, CHECKS, LICENSES, LICENSES_STATE, REFERENCE)
 FOLD_VERSION: Final = 1
 
 
@@ -36,14 +37,16 @@ def due(entity: Model) -> list[tuple[str, datetime]]:
     return register.deadlines(entity) if isinstance(entity, License) else []
 
 
-def judge_with(current: Callable[[], Book], rules: Rules) -> Judge:
+def judge_with(
+    current: Callable[[], Book], rules: Rules, rates: Callable[[], tuple[Rate, ...]] = tuple
+) -> Judge:
     """Say what one record of `orders.classified` leads to, by the book as `current` gives it."""
 
     def judge(record: Recorded[Any]) -> list[Output]:
         event = record.event
         if not isinstance(event, OrderClassified):
             return [Runtime.passed_on(record, CHECKS)]
-        assessed = determine(event, current(), record.logged_at, rules)
+        assessed = determine(event, current(), record.logged_at, rules, rates())
         return [Output(CHECKS.name, record.key, output_id(record, "assessed"), assessed)]
 
     return judge
@@ -72,12 +75,19 @@ def pumps(runtime: Runtime) -> list[Pump]:
             cache[:] = [(book.generation, book_of(book.entities(), book.offsets()))]
         return cache[0][1]
 
+    rates = RateReader(settings.kafka_bootstrap, runtime.client, cluster.partitions[REFERENCE.name])
+
+    def prepare() -> None:
+        """Read what determination rests on: the book as it stands, the rates on record."""
+        book.refresh()
+        rates.refresh()
+
     sensor = Sensor(
         name=DETERMINE,
         topic=CLASSIFIED,
         partitions=cluster.partitions[CLASSIFIED.name],
-        judge=judge_with(current, rules),
-        prepare=book.refresh,
+        judge=judge_with(current, rules, lambda: rates.rates),
+        prepare=prepare,
     )
     folding = Folding(
         fold=ledger.fold,

@@ -126,6 +126,8 @@ def _quantity(license_: License, known: Reservation, told: Told) -> tuple[Decima
 def _measured(license_: License, known: Reservation, told: Told) -> Decimal | None:
     """By what the shipment weighs; else in proportion to what the line was granted."""
     terms, asked = license_.terms, known.request
+    if told.unit == known.unit and terms is not None and terms.quantity_basis == "net":
+        return told.quantity
     if terms is None or asked is None or terms.unit is None:
         return convert(told.quantity, told.unit, told.net_weight, known.unit)
     weighed = sort_of(told.unit) == "mass" or told.net_weight is not None

@@ -6,9 +6,9 @@ here, from the terms as they stand at that offset of the log.
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Final
 
 from schemas.checks import (
@@ -19,6 +19,7 @@ from schemas.checks import (
     ReservationGranted,
     ReservationPosted,
     ReservationRequested,
+    ReservationReturned,
     ReservationSettled,
     ReservationVoided,
 )
@@ -35,71 +36,28 @@ from schemas.licenses import (
 )
 from schemas.regimes import day_in
 from schemas.topics import CHECKS, LICENSES
-from tests.chaos.cover import drawn, uncovered
+from tests.chaos.cover import days, uncovered
+from tests.chaos.figures import (
+    ZERO,
+    Account,
+    Reserved,
+    credit,
+    impossible,
+    part_granted,
+    shipments_allowed,
+    value_left,
+    what_left,
+)
 from tests.chaos.found import Violation
 from tests.chaos.logs import Entry, Logs
+from tests.chaos.measures import drawn, worth
+from tests.chaos.proof import proving
 
-ZERO: Final = Decimal(0)
 SAYS: Final = {
     LicenseSuspended: "suspended",
     LicenseReinstated: "active",
     LicenseRevoked: "revoked",
 }
-
-
-@dataclass
-class Reserved:
-    """One reservation: what was set aside, and what of it has left."""
-
-    order: str
-    request: ReservationRequested
-    quantity: Decimal
-    value: Decimal
-    left: Decimal = ZERO
-    left_value: Decimal = ZERO
-    shipments: set[str] = field(default_factory=set)
-
-    @property
-    def open(self) -> tuple[Decimal, Decimal]:
-        """What is still set aside."""
-        return max(self.quantity - self.left, ZERO), max(self.value - self.left_value, ZERO)
-
-
-@dataclass
-class Account:
-    """One license."""
-
-    license_id: str
-    terms: LicenseTerms | None = None
-    amendment: int = 0
-    conflict: bool = False
-    changes: list[tuple[int, datetime, str]] = field(default_factory=list)
-    unread: set[int] = field(default_factory=set)
-    adjusted: set[str] = field(default_factory=set)
-    used: Decimal = ZERO
-    used_value: Decimal = ZERO
-    open: dict[str, Reserved] = field(default_factory=dict)
-    closed: set[str] = field(default_factory=set)
-    """Voided, or settled to the end."""
-
-    def standing(self, moment: datetime) -> str:
-        """Active, suspended, revoked or unknown, at a moment."""
-        if self.terms is None or self.unread or self.conflict:
-            return "unknown"
-        said = [state for _, at, state in sorted(self.changes) if at <= moment]
-        states = [str(self.terms.status), *said]
-        return "revoked" if "revoked" in states else states[-1]
-
-    def left(self) -> tuple[Decimal | None, Decimal | None]:
-        """Authorized less used less reserved, in quantity and value; None without a limit."""
-        terms = self.terms
-        open_ = [each.open for each in self.open.values()]
-        quantity = None if terms is None else terms.quantity
-        value = None if terms is None else terms.value
-        return (
-            None if quantity is None else quantity - self.used - sum((q for q, _ in open_), ZERO),
-            None if value is None else value - self.used_value - sum((v for _, v in open_), ZERO),
-        )
 
 
 class Books:
@@ -171,10 +129,12 @@ class Books:
         self, account: Account, each: Entry, asked: Any, answer: ReservationGranted, now: datetime
     ) -> None:
         rid = asked.reservation_id
-        self.granted_at[each.partition, each.offset, rid] = asked
         if answer.result != "granted":
-            if rid not in account.open:
+            held = account.open.get(rid)
+            if held is None:
                 self.say("I4", each, f"{rid} is said to exist, and does not")
+            else:
+                self.granted_at[each.partition, each.offset, rid] = held.request
             return
         if rid in account.open or rid in account.closed:
             self.say("I4", each, f"{rid} was applied twice")
@@ -182,19 +142,33 @@ class Books:
         faults = list(self._unfit(account, asked, now))
         for fault in faults:
             self.say("I3", each, f"granted {rid}: {fault}")
-        if faults or account.terms is None:
-            quantity = answer.quantity
-        else:
-            quantity = drawn(account.terms, asked.quantity, asked.unit, asked.net_weight)
-        if quantity != answer.quantity:
+        facts, whole = part_granted(asked, answer), answer.result == "granted" and not asked.partial
+        quantity, value = answer.quantity, asked.value or ZERO
+        if not faults and account.terms is not None:
+            quantity = drawn(account.terms, asked if whole else facts)
+            value = worth(account.terms, asked, facts.value) or ZERO
+        limited = account.terms is not None and account.terms.value is not None
+        told = (answer.value or ZERO) if limited else value
+        if (quantity, value) != (answer.quantity, told) and whole:
             self.say("I4", each, f"granted {answer.quantity}, {quantity} was asked for")
+        if not whole:
+            # A part is cut to what remains; its rounding may differ in the last places alone.
+            near = abs(quantity - answer.quantity) + abs(value - told) < Decimal("0.000001")
+            if not near or facts.quantity > asked.quantity:
+                self.say("I4", each, f"a part of {answer.quantity}, {quantity} by its own figures")
+            quantity, value = answer.quantity, told
         left, left_value = account.left()
-        value = asked.value or ZERO
         if (left is not None and left < quantity) or (
             left_value is not None and left_value < value
         ):
             self.say("I4", each, f"granted {quantity} worth {value}, {left}, {left_value} remained")
-        account.open[rid] = Reserved(asked.key, asked, quantity, value)
+        self.granted_at[each.partition, each.offset, rid] = facts
+        documents = [] if account.terms is None else proving(
+            account.terms, asked, days(asked, now), account.under_documents()
+        )  # fmt: skip
+        account.open[rid] = Reserved(
+            asked.key, facts, quantity, value, stated=facts.quantity, documents=documents
+        )
 
     def _unfit(self, account: Account, asked: ReservationRequested, now: datetime) -> list[str]:
         moment = asked.as_of if asked.time_basis == "event" else now
@@ -204,7 +178,20 @@ class Books:
         today = day_in(account.terms.regime, moment)
         if not account.terms.valid_from <= today <= account.terms.valid_to:
             return [f"not valid on {today}"]
-        return list(uncovered(account.terms, asked, now))
+        used = account.under_documents(asked.reservation_id)
+        found = list(uncovered(account.terms, asked, now, used))
+        most = shipments_allowed(account.terms)
+        others = {held.order for held in account.open.values() if any(held.open)} - {asked.key}
+        shipped = {
+            (held.request.order_source, shipment)
+            for held in (*account.open.values(), *account.gone.values())
+            for shipment in held.shipments
+        }
+        if most is not None and len(others) + len(shipped) >= most and asked.key not in {
+            held.order for held in account.open.values()
+        }:  # fmt: skip
+            found.append(f"all {most} shipments are made or set aside")
+        return found
 
     def confirmed(self, account: Account, each: Entry, answers: list[Any], now: datetime) -> None:
         """What is confirmed must be open, on a license that still stands."""
@@ -225,7 +212,9 @@ class Books:
     def voided(self, account: Account, each: Entry, answers: list[Any], now: datetime) -> None:
         """What never left is given back, once."""
         del answers, now
-        account.open.pop(each.event.reservation_id, None)
+        held = account.open.pop(each.event.reservation_id, None)
+        if held is not None:
+            account.gone[each.event.reservation_id] = held
         account.closed.add(each.event.reservation_id)
 
     def settled(self, account: Account, each: Entry, answers: list[Any], now: datetime) -> None:
@@ -234,45 +223,97 @@ class Books:
         if self._repeated:
             return
         told: ReservationSettled = each.event
-        held = account.open.get(told.reservation_id)
+        rid = told.reservation_id
+        held = account.open.get(rid) or account.gone.get(rid)
         if held is None:
-            self.say("I4", each, f"{told.reservation_id} is settled, and is not open")
+            self.say("I4", each, f"{rid} is settled, and was never open")
             return
         if account.terms is None or told.shipment_id in held.shipments:
             return
         held.shipments.add(told.shipment_id)
-        open_quantity, open_value = held.open
-        try:
-            quantity = drawn(account.terms, told.quantity, told.unit, told.net_weight)
-        except ValueError:
-            quantity = open_quantity
-        value = told.value if told.value is not None else open_value
+        set_aside = held.open if rid in account.open else (ZERO, ZERO)
+        quantity = what_left(account.terms, held, told)
+        quantity = set_aside[0] if quantity is None else quantity
+        value = value_left(account.terms, held, told)
+        value = set_aside[1] if value is None else value
         held.left, held.left_value = held.left + quantity, held.left_value + value
         account.used, account.used_value = account.used + quantity, account.used_value + value
-        if told.final:
-            account.closed.add(told.reservation_id)
-            del account.open[told.reservation_id]
+        short = account.terms.under_percent or ZERO
+        enough = bool(short) and held.left >= held.quantity * (100 - short) / 100
+        if told.final or enough:
+            account.closed.add(rid)
+            account.gone[rid] = held
+            account.open.pop(rid, None)
+
+    def returned(self, account: Account, each: Entry, answers: list[Any], now: datetime) -> None:
+        """What came back is credited where the terms say so, and never more than left."""
+        del now
+        told: ReservationReturned = each.event
+        rid = told.reservation_id
+        held = account.open.get(rid) or account.gone.get(rid)
+        if held is None or account.terms is None or told.return_id in held.returns:
+            return
+        credited = any(getattr(answer, "result", "") == "credited" for answer in answers)
+        if not credited:
+            return
+        held.returns.add(told.return_id)
+        quantity = what_left(account.terms, held, told)
+        if account.terms.return_credit != "automatic" or told.shipment_id not in held.shipments:
+            self.say("I4", each, f"{told.return_id} was credited against the terms")
+        if quantity is None or quantity > held.left:
+            self.say("I4", each, f"{quantity} came back of {held.left}")
+            return
+        share = Fraction(held.left_value) * Fraction(quantity) / Fraction(held.left or 1)
+        value = credit(account.terms, held, told, share)
+        held.left, held.left_value = held.left - quantity, held.left_value - value
+        held.quantity, held.value = held.quantity - quantity, max(held.value - value, ZERO)
+        account.used, account.used_value = account.used - quantity, account.used_value - value
 
     def adjusted(self, account: Account, each: Entry, answers: list[Any], now: datetime) -> None:
-        """New totals count where they were accepted."""
-        del now
+        """New totals count where they were accepted, and must fit what remains beside the old."""
         told: ReservationAdjusted = each.event
         held = account.open.get(told.reservation_id)
-        if held is not None and any(getattr(a, "result", "") == "adjusted" for a in answers):
-            held.quantity, held.value = told.quantity, told.value or ZERO
+        accepted = any(getattr(a, "result", "") == "adjusted" for a in answers)
+        if held is None or account.terms is None or not accepted or self._repeated:
+            if held is not None and any(getattr(a, "result", "") == "exists" for a in answers):
+                place = (each.partition, each.offset, told.reservation_id)
+                self.granted_at[place] = held.request
+            return
+        facts = held.request.model_copy(
+            update={
+                "quantity": told.quantity, "value": told.value,
+                "net_weight": told.net_weight or held.request.net_weight,
+                "gross_weight": told.gross_weight or held.request.gross_weight,
+                "order_value": told.order_value or held.request.order_value,
+                "conversions": told.conversions or held.request.conversions,
+                "answer_by": now if told.conversions else held.request.answer_by,
+            }
+        )  # fmt: skip
+        for fault in self._unfit(account, facts, now):
+            self.say("I3", each, f"adjusted {told.reservation_id}: {fault}")
+        before = account.left()
+        held.quantity, held.stated = drawn(account.terms, facts), told.quantity
+        held.value = worth(account.terms, facts, told.value) or ZERO
+        held.request = facts
+        for was, left in zip(before, account.left(), strict=True):
+            if was is not None and left is not None and left < ZERO and left < was:
+                self.say("I4", each, f"adjusted beyond what remains: {left}")
+        self.granted_at[each.partition, each.offset, told.reservation_id] = facts
 
     def balance(self, account: Account, each: Entry, answers: list[Any], now: datetime) -> None:
-        """An officer's correction counts once."""
+        """An officer's correction counts once, and gives back no more than is used."""
         del answers, now
         told: BalanceAdjusted = each.event
         terms = account.terms
-        unit = told.unit is None or (terms is not None and told.unit == terms.unit)
-        money = told.currency is None or (terms is not None and told.currency == terms.currency)
-        if told.adjustment_id in account.adjusted or not (unit and money):
+        unit = told.quantity is None or told.unit in (None, terms.unit if terms else None)
+        money = told.value is None or told.currency in (None, terms.currency if terms else None)
+        used = account.used + (told.quantity or ZERO)
+        value = account.used_value + (told.value or ZERO)
+        fits = unit and money and min(used, value) >= ZERO
+        if told.adjustment_id in account.adjusted or not fits:
             return
         account.adjusted.add(told.adjustment_id)
-        account.used = max(account.used + (told.quantity or ZERO), ZERO)
-        account.used_value = max(account.used_value + (told.value or ZERO), ZERO)
+        account.used, account.used_value = used, value
 
     def entered(self, account: Account, each: Entry, answers: list[Any], now: datetime) -> None:
         """Entered or amended; another content under the same amendment is a conflict."""
@@ -281,11 +322,22 @@ class Books:
         terms = LicenseTerms.model_validate(told.model_dump(include=set(LicenseTerms.model_fields)))
         again = isinstance(told, LicenseGranted) or told.amendment == account.amendment
         if account.terms == terms or told.amendment < account.amendment:
-            account.amendment = max(account.amendment, told.amendment)
+            if account.terms == terms and isinstance(told, LicenseAmended):
+                self._taken(account, terms, told.amendment)
+        elif told.amendment in account.disputed.values():
+            return
         elif account.terms is not None and again:
             account.conflict = True
+        elif impossible(account, terms):
+            if isinstance(told, LicenseAmended):
+                account.disputed[each.offset] = told.amendment
         else:
-            account.terms, account.amendment = terms, max(account.amendment, told.amendment)
+            self._taken(account, terms, told.amendment)
+
+    def _taken(self, account: Account, terms: LicenseTerms, amendment: int) -> None:
+        if amendment > account.amendment:
+            account.conflict, account.disputed = False, {}
+        account.terms, account.amendment = terms, max(account.amendment, amendment)
 
     def changed(self, account: Account, each: Entry, answers: list[Any], now: datetime) -> None:
         """Suspended, reinstated, revoked: from a moment on."""
@@ -298,6 +350,7 @@ class Books:
         """An officer's word on a record that could not be read."""
         del answers, now
         account.unread.discard(each.event.unreadable_offset)
+        account.disputed.pop(each.event.unreadable_offset, None)
 
 
 def _told(balance: Balance) -> tuple[Decimal | None, Decimal | None]:
@@ -319,6 +372,7 @@ HANDLERS: Final[dict[type, Handler]] = {
     ReservationConfirmRequested: Books.confirmed,
     ReservationVoided: Books.voided,
     ReservationSettled: Books.settled,
+    ReservationReturned: Books.returned,
     ReservationAdjusted: Books.adjusted,
     BalanceAdjusted: Books.balance,
     LicenseGranted: Books.entered,

@@ -1,8 +1,9 @@
 """I3: every release is looked at by itself: may these goods leave, by what stands in the log?"""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from decimal import Decimal
 from itertools import chain
 from typing import Any, Final
 
@@ -11,14 +12,15 @@ from schemas.checks import (
     OfficerDecided,
     OrderAssessed,
     ReservationGranted,
+    ReservationPosted,
     ReservationRefused,
     ReservationRequested,
     ReservationWithdrawn,
     Unreadable,
 )
 from schemas.classification import Verdict
-from schemas.decisions import DecidedRegime, OrderReleased
-from schemas.orders import Order, OrderCancelled, RecheckRequested
+from schemas.decisions import DecidedRegime, DrawnLicense, OrderReleased
+from schemas.orders import Order, OrderCancelled, OrderLine, RecheckRequested
 from schemas.topics import CHECKS, ORDERS
 from tests.chaos.account import Books
 from tests.chaos.cover import ends
@@ -26,6 +28,7 @@ from tests.chaos.found import Violation
 from tests.chaos.logs import Entry, Logs
 from tests.chaos.orders import decided
 
+ZERO: Final = Decimal(0)
 CLEAR: Final = (Verdict.NOT_APPLICABLE, Verdict.NO_LICENSE_REQUIRED)
 LICENSED: Final = (Verdict.LICENSE_REQUIRED, Verdict.DENY_PRESUMED)
 FRESH: Final = timedelta(seconds=30)
@@ -85,7 +88,7 @@ def _known(before: list[Entry], event: OrderReleased) -> Known:
         wanted = (event.revision, event.check)
         if isinstance(said, OrderAssessed) and (said.revision, said.check) == wanted:
             known.assessed = known.assessed or said
-        elif isinstance(said, ReservationGranted):
+        elif isinstance(said, ReservationGranted) or _adjusted(said):
             known.grants.setdefault(said.reservation_id, []).append(each)
         elif isinstance(said, ReservationRefused | ReservationWithdrawn):
             known.grants.pop(said.reservation_id, None)
@@ -96,6 +99,12 @@ def _known(before: list[Entry], event: OrderReleased) -> Known:
         elif isinstance(said, OrderCancelled) and said.lines is None:
             known.cancelled = max(known.cancelled, said.revision)
     return known
+
+
+def _adjusted(said: Any) -> bool:
+    """An adjustment that was made says yes as a grant does."""
+    made = isinstance(said, ReservationPosted) and said.operation == "adjust"
+    return made and said.result in ("adjusted", "exists")
 
 
 def _same_order(assessed: OrderAssessed, orders: list[Entry]) -> Iterator[str]:
@@ -164,24 +173,45 @@ def _by_license(
     assessed: AssessedRegime,
 ) -> Iterator[str]:
     drawn = [d for d in event.licenses if (d.line_id, d.regime) == (line_id, regime)]
-    if len(drawn) != 1:
+    if not drawn or len({each.license_id for each in drawn}) != len(drawn):
         yield f"{len(drawn)} licenses are drawn"
         return
-    for each in chain.from_iterable(known.grants.values()):
-        grant: ReservationGranted = each.event
-        place = (grant.ledger_partition, grant.ledger_offset)
-        same = place == (drawn[0].ledger_partition, drawn[0].ledger_offset)
-        if same and (grant.license_id, grant.line_id) == (drawn[0].license_id, line_id):
-            asked = books.granted_at.get((*place, grant.reservation_id))
-            if asked is None:
-                yield f"{grant.reservation_id} was granted on nothing that stands in the ledger"
-                return
-            if event.log_time - each.at > FRESH:
-                yield f"rests on a grant of {each.at}, decided at {event.log_time}"
-            yield from _as_asked(event, known, asked, line_id, regime, assessed)
-            yield from _over(event, books, grant.license_id)
+    asked = []
+    for own in drawn:
+        facts = yield from _rests_on(event, known, books, own)
+        if facts is None:
             return
-    yield f"no grant stands that {drawn[0].license_id} was drawn by"
+        asked.append(facts)
+        yield from _over(event, books, own.license_id)
+    yield from _as_asked(event, known, asked, line_id, regime, assessed)
+
+
+def _rests_on(
+    event: OrderReleased, known: Known, books: Books, own: DrawnLicense
+) -> Generator[str, None, ReservationRequested | None]:
+    """Find the facts that the ledger granted or confirmed, at the place the release names."""
+    for each in chain.from_iterable(known.grants.values()):
+        grant = each.event
+        place = (grant.ledger_partition, grant.ledger_offset)
+        if place != (own.ledger_partition, own.ledger_offset):
+            continue
+        named = isinstance(grant, ReservationPosted) or grant.line_id == own.line_id
+        if grant.license_id != own.license_id or not named:
+            continue
+        asked = books.granted_at.get((*place, grant.reservation_id))
+        if asked is None:
+            yield f"{grant.reservation_id} was granted on nothing that stands in the ledger"
+            return None
+        if event.log_time - _freshest(known, grant.reservation_id) > FRESH:
+            yield f"rests on a grant of {each.at}, decided at {event.log_time}"
+        return asked
+    yield f"no grant stands that {own.license_id} was drawn by"
+    return None
+
+
+def _freshest(known: Known, reservation_id: str) -> datetime:
+    """When the ledger last said yes."""
+    return max(each.at for each in known.grants[reservation_id])
 
 
 def _over(event: OrderReleased, books: Books, license_id: str) -> Iterator[str]:
@@ -194,27 +224,53 @@ def _over(event: OrderReleased, books: Books, license_id: str) -> Iterator[str]:
 def _as_asked(
     event: OrderReleased,
     known: Known,
-    asked: ReservationRequested,
+    asked: list[ReservationRequested],
     line_id: str,
     regime: str,
     assessed: AssessedRegime,
 ) -> Iterator[str]:
-    """The facts the license was drawn on must be those of the order and of its classification."""
+    """The facts the licenses were drawn on must be those of the order and of its classification."""
     assert known.assessed is not None, "checked by the caller"
     order = known.assessed.order
     line = next(line for line in order.lines if line.line_id == line_id)
+    yield from _enough(asked, line)
+    for each in asked:
+        yield from _same_facts(event, each, order, line, regime, assessed)
+
+
+def _enough(asked: list[ReservationRequested], line: OrderLine) -> Iterator[str]:
+    """What is set aside is what the line wants: exactly, or more while a recall is waited for."""
+    if any(each.unit != line.unit for each in asked):
+        yield f"asked in {[each.unit for each in asked]}, ordered in {line.unit}"
+    quantity = sum((each.quantity for each in asked), ZERO)
+    value = sum((each.value or ZERO for each in asked), ZERO)
+    if quantity < line.quantity:
+        yield f"{quantity} {line.unit} are set aside, {line.quantity} ordered"
+    if line.value is not None and value < line.value:
+        yield f"{value} is set aside, worth {line.value}"
+    if len(asked) == 1 and quantity == line.quantity and asked[0].net_weight != line.net_weight:
+        yield f"weight: asked {asked[0].net_weight}, ordered {line.net_weight}"
+
+
+def _same_facts(
+    event: OrderReleased,
+    asked: ReservationRequested,
+    order: Order,
+    line: OrderLine,
+    regime: str,
+    assessed: AssessedRegime,
+) -> Iterator[str]:
     parties = tuple((p.role, p.name) for p in order.parties)
     verdict = assessed.verdict
     overlap = verdict.decision is Verdict.OVERLAP_EXCLUDED
     facts: dict[str, tuple[Any, Any]] = {
         "order": (asked.key, event.key),
-        "line": (asked.line_id, line_id),
+        "line": (asked.line_id, line.line_id),
         "regime": (asked.regime, verdict.routed_to[0] if overlap and verdict.routed_to else regime),
-        "quantity": ((asked.quantity, asked.unit), (line.quantity, line.unit)),
-        "weight": (asked.net_weight, line.net_weight),
-        "value": ((asked.value, asked.currency), (line.value, line.currency)),
+        "currency": (asked.currency, line.currency),
         "exporter": (asked.exporter, order.exporter.id),
         "destination": (asked.destination, order.destination),
+        "port": (asked.port, order.port),
         "parties": (tuple((p.role, p.name) for p in asked.parties or ()), parties),
         "documents": (asked.documents, order.documents),
         "ship date": (asked.requested_ship_date, order.requested_ship_date),

@@ -38,7 +38,6 @@ TERMS_BAD: dict[str, dict[str, Any]] = {
     "too little value": {"value": "999", "currency": "USD"},
     "document": {"requires": ("euc",)},
     "condition": {"conditions": ("report",)},
-    "shipments": {"max_shipments": 3},
     "suspended": {"status": "suspended"},
 }
 

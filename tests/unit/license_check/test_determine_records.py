@@ -7,7 +7,7 @@ import pytest
 from schemas.classification import RECORD_CONFLICT, Reason, Verdict
 from schemas.orders import Finding
 from tests.support.builders import verdict
-from tests.unit.license_check.test_determine import held, holds, judge
+from tests.support.determining import held, holds, judge
 
 CONFLICT = Reason(
     regime="CN",

@@ -376,3 +376,13 @@ def test_of_many_requests_exactly_as_many_are_granted_as_there_is_room() -> None
 
     assert said(run.outputs).count("Granted: granted") == 37
     assert run.balances() == ("0", "37", "0")
+
+
+def test_the_largest_amounts_there_are_add_up_and_can_be_remembered() -> None:
+    huge = "999999999999999999.999999999999"
+    run = LedgerRun()
+    run.say(license_granted(quantity=None, unit=None))
+    run.say(requested("r1", huge))
+    run.say(requested("r2", huge))
+
+    assert run.license.reserved_quantity == Decimal("1999999999999999999.999999999998")

@@ -70,7 +70,7 @@ def test_what_is_over_is_forgotten_at_fixed_offsets_alone(offset: int, left: int
     feed = Feed(PLACE)
     feed.say(license_granted(), void("r1"))
     feed.memory.take_changes()
-    feed.memory.offset = offset
+    feed.memory.whole, feed.memory.offset = False, offset
     later = T0 + ledger.KEPT + timedelta(seconds=1)
     one = reading(requested("r2", license_id="cn-2"), "cn-2", "licenses", offset=offset, at=later)
 
