@@ -335,6 +335,7 @@ class OfficerDecided(OfOrder):
     """An officer's act on a held order, valid only for the revision and seq it names."""
 
     revision: int = Field(ge=0)
+    check: int = Field(default=0, ge=0)
     action: Literal["classify", "state_fact", "release", "reject", "unassign"]
     seq: int = Field(ge=1)
     line_id: Id | None = None
@@ -352,6 +353,8 @@ class OfficerDecided(OfOrder):
 class RecheckWanted(OfOrder):
     """Somebody wants an order determined again; the gate numbers it."""
 
+    revision: int = Field(default=0, ge=0, description="as the sender saw it; 0: not known")
+    check: int = Field(default=0, ge=0, description="as the sender saw it")
     cause: Name
     cause_id: Id
     recheck_by: Instant | None = None
@@ -361,6 +364,8 @@ class RecheckWanted(OfOrder):
 class ReleaseStale(OfOrder):
     """A release was too old when it was to be sent; the gate confirms it first."""
 
+    revision: int = Field(default=0, ge=0)
+    check: int = Field(default=0, ge=0)
     decision_id: Id
 
 

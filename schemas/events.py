@@ -1,5 +1,6 @@
 """Every event type: its name on the wire, its model, and the topics it may stand in."""
 
+import json
 from dataclasses import dataclass
 from typing import Final
 
@@ -104,6 +105,8 @@ def decode(event_type: str, topic: str, value: bytes, source: str) -> Model:
     model = _ALLOWED.get((event_type, topic))
     if model is None:
         raise NotAnEvent(f"{topic} carries no {event_type}")
+    if topic == ORDERS.name:
+        _refuse_repeated_names(value)
     try:
         return model.model_validate_json(value)
     except ValueError:
@@ -114,6 +117,19 @@ def decode(event_type: str, topic: str, value: bytes, source: str) -> Model:
     if not isinstance(data, dict):
         raise NotAnEvent("not a JSON object")
     return model.model_validate_json(orjson.dumps({**data, "order_source": source}))
+
+
+def _refuse_repeated_names(value: bytes) -> None:
+    """Two readers of an object with one name twice may see two orders, so nobody reads it.
+
+    Only order systems' own JSON is looked at; what this software writes has each name once.
+    """
+    json.loads(value, object_pairs_hook=_distinct)
+
+
+def _distinct(pairs: list[tuple[str, object]]) -> None:
+    if len(pairs) > 1 and len({name for name, _ in pairs}) != len(pairs):
+        raise NotAnEvent("a name is given twice in one object")
 
 
 def encode(event: Model) -> bytes:

@@ -15,7 +15,7 @@ from services.classification.policy import Pack, PackSet, choose
 from services.classification.products import Product
 from services.cli import book, policy
 from services.cli.output import emit, refuse, say, table
-from services.cli.rechecks import OPEN, TOPICS, await_decided, want_rechecks
+from services.cli.rechecks import OPEN, TOPICS, WITHIN, await_decided, want_rechecks
 from services.runtime.packs import load_packs, read_packs
 from services.runtime.settings import settings
 
@@ -152,7 +152,9 @@ def activate(
         send = record(REFERENCE, f"pack/{pack.name}", event, event_id=event_id, time=event.at)
         client.write([send])
     late = await_decided(client)
-    count = want_rechecks(client, list(book.decisions(client).values()), cause="pack_activated")
+    count = want_rechecks(
+        client, book.decisions(client).values(), cause="pack_activated", within=WITHIN
+    )
     if late is not None:
         say(f"{late} has not read to the end yet: activate again once it has")
     if as_json:

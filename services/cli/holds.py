@@ -16,10 +16,10 @@ from services.cli.officer import (
     has_findings,
     named,
     votes_for_release,
-    want_recheck,
     write_acts,
 )
 from services.cli.output import OUT, emit, refuse, say, table
+from services.cli.rechecks import WITHIN, want_rechecks
 from services.hold_release.reasons import ACKNOWLEDGED, SETTLERS, Settler, by_release
 from services.runtime.settings import settings
 
@@ -290,7 +290,7 @@ def _recheck_one(client: Any, decision: Any, officer: str, *, as_json: bool) -> 
     found = await_decision(
         client,
         decision,
-        lambda: want_recheck(client, decision, officer),
+        lambda: want_rechecks(client, [decision], cause="officer", officer=officer, within=WITHIN),
         assessed=lambda assessed: assessed.check > decision.check,
     )
     _tell(decision, found, as_json=as_json)

@@ -11,9 +11,10 @@ from schemas.envelope import derived_id
 from schemas.licenses import BalanceAdjusted
 from schemas.topics import CHECKS, DECISIONS, LICENSES
 from services.cli import book
-from services.cli.licenses import FREED_BY_LICENSES, app, recheck_orders
+from services.cli.licenses import FREED_BY_LICENSES, app
 from services.cli.officer import act_of, await_decision, named, write_acts
 from services.cli.output import emit, refuse, say
+from services.cli.rechecks import want_rechecks
 from services.runtime.settings import settings
 
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of words")]
@@ -167,7 +168,7 @@ def reevaluate(license_id: str, officer: Officer, as_json: Json = False) -> None
         )
     }
     orders = [decided[key] for key in sorted(drawing | waiting) if key in decided]
-    count = recheck_orders(client, orders, cause=f"license {license_id}", officer=named(officer))
+    count = want_rechecks(client, orders, cause=f"license {license_id}", officer=named(officer))
     if as_json:
         emit({"license_id": license_id, "drawing": len(drawing), "rechecks": count})
     else:

@@ -1,6 +1,5 @@
 """`exportgate licenses`: the license book, in and out."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +17,7 @@ from services.cli import book
 from services.cli.files import numbered_lines
 from services.cli.license_files import FIELDS, BadRow, Row, parse_book, template, to_csv
 from services.cli.output import BAD_INPUT, emit, progress, refuse, say, table
+from services.cli.rechecks import want_rechecks
 from services.license_check.book import utilisation
 from services.runtime.settings import settings
 
@@ -161,30 +161,7 @@ def recheck(
             for reason in decision.reasons
         )
     ]
-    return recheck_orders(client, held, cause=cause, officer=officer)
-
-
-def recheck_orders(
-    client: Any, orders: Sequence[Any], *, cause: str, officer: str | None = None
-) -> int:
-    """Ask for a re-check of the orders whose standing decisions are given, oldest first."""
-    from schemas.checks import RecheckWanted
-    from services.runtime.client import now, record
-
-    moment = now()
-    sends = []
-    for decision in sorted(orders, key=lambda d: (d.log_time, d.key)):
-        cause_id = derived_id("recheck", decision.key, str(decision.seq), moment.isoformat())
-        event = RecheckWanted(
-            order_source=decision.order_source,
-            order_id=decision.order_id,
-            cause=cause,
-            cause_id=cause_id,
-            officer=officer,
-        )
-        sends.append(record(CHECKS, decision.key, event, event_id=cause_id, time=moment))
-    client.write(sends)
-    return len(sends)
+    return want_rechecks(client, held, cause=cause, officer=officer)
 
 
 @app.command()

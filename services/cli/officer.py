@@ -2,10 +2,9 @@
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from typing import Any, Final
 
-from schemas.checks import OfficerDecided, OrderAssessed, RecheckWanted
+from schemas.checks import OfficerDecided, OrderAssessed
 from schemas.decisions import Decided
 from schemas.envelope import derived_id
 from schemas.orders import Finding
@@ -13,7 +12,6 @@ from schemas.topics import CHECKS, DECISIONS
 from services.cli.output import ERR, refuse
 
 ANSWER_WITHIN_S: Final = 15.0
-RECHECK_WITHIN: Final = timedelta(minutes=5)
 QUIET_S: Final = 2.0
 """After a new determination: how long the ledger may take until the gate has nothing to say."""
 Assessed = Callable[[OrderAssessed], bool]
@@ -70,23 +68,6 @@ def write_acts(client: Any, acts: Sequence[OfficerDecided]) -> None:
     client.write(sends)
 
 
-def want_recheck(client: Any, decision: Any, officer: str) -> None:
-    """Ask the gate to have an order determined again."""
-    from services.runtime.client import now, record
-
-    moment = now()
-    cause_id = derived_id("recheck", decision.key, str(decision.seq), moment.isoformat())
-    event = RecheckWanted(
-        order_source=decision.order_source,
-        order_id=decision.order_id,
-        cause="officer",
-        cause_id=cause_id,
-        officer=officer,
-        recheck_by=moment + RECHECK_WITHIN,
-    )
-    client.write([record(CHECKS, decision.key, event, event_id=cause_id, time=moment)])
-
-
 def has_findings(acts: Sequence[OfficerDecided]) -> Assessed:
     """Tell a determination that knows all of these acts from an earlier one."""
     wanted = [(act.line_id, act.regime, act.code, act.decided_at) for act in acts]
@@ -102,7 +83,7 @@ def _statement(finding: Finding) -> tuple[object, ...]:
 
 
 def await_decision(
-    client: Any, decision: Any, act: Callable[[], None], *, assessed: Assessed | None = None
+    client: Any, decision: Any, act: Callable[[], object], *, assessed: Assessed | None = None
 ) -> Any:
     """Act, then return the newest decision on the order; None where the act changed nothing.
 

@@ -24,7 +24,7 @@ from services.cli.product_files import (
     says_the_same,
     with_digests,
 )
-from services.cli.rechecks import TOPICS, await_decided, want_rechecks
+from services.cli.rechecks import TOPICS, WITHIN, await_decided, want_rechecks
 from services.runtime.packs import load_packs
 from services.runtime.settings import settings
 
@@ -153,6 +153,7 @@ def recheck(client: Any, products: set[str]) -> int:
         client,
         [d for key, d in book.decisions(client).items() if key in concerned],
         cause="product_import",
+        within=WITHIN,
     )
 
 

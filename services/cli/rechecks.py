@@ -1,5 +1,6 @@
 """Have the open and released orders determined again that something new may concern."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ TOPICS: Final = (ORDERS, CLASSIFIED, CHECKS, DECISIONS)
 """What a connection must know to ask for re-checks."""
 STAGES: Final = ((ORDERS, "classification"), (CLASSIFIED, "determine"), (CHECKS, "gate"))
 WITHIN: Final = timedelta(minutes=5)
-"""Without a new determination by then the gate holds the order."""
+"""How long a standing release may rest on what is no longer so."""
 OPEN: Final = ("HELD", "RELEASED")
 
 
@@ -26,8 +27,18 @@ def await_decided(client: Any) -> str | None:
     return None
 
 
-def want_rechecks(client: Any, decisions: list[Any], *, cause: str) -> int:
-    """Ask for a re-check of the open and released among orders, oldest first; count them."""
+def want_rechecks(
+    client: Any,
+    decisions: Iterable[Any],
+    *,
+    cause: str,
+    officer: str | None = None,
+    within: timedelta | None = None,
+) -> int:
+    """Ask for a re-check of the open and released among orders, oldest first; count them.
+
+    `within`: without a new determination by then the gate holds the order.
+    """
     from services.runtime.client import now, record
 
     moment = now()
@@ -38,9 +49,12 @@ def want_rechecks(client: Any, decisions: list[Any], *, cause: str) -> int:
         event = RecheckWanted(
             order_source=decision.order_source,
             order_id=decision.order_id,
+            revision=decision.revision,
+            check=decision.check,
             cause=cause,
             cause_id=cause_id,
-            recheck_by=moment + WITHIN,
+            officer=officer,
+            recheck_by=None if within is None else moment + within,
         )
         sends.append(record(CHECKS, decision.key, event, event_id=cause_id, time=moment))
     client.write(sends)

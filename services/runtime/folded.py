@@ -225,6 +225,8 @@ class Folded(Stage):
         event = ReleaseStale(
             order_source=released.order_source,
             order_id=released.order_id,
+            revision=released.revision,
+            check=released.check,
             decision_id=released.decision_id,
         )
         return self._own(CHECKS, released.key, derived_id("stale", released.decision_id), event)

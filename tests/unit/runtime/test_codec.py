@@ -63,6 +63,10 @@ BAD: dict[str, dict[str, Any]] = {
     "NaN": with_value(b"NaN"),
     "nested 10,000 deep": with_value(b"[" * 10_000 + b"]" * 10_000),
     "a megabyte of nothing": with_value(b" " * 1_048_576),
+    "a name twice": with_value((GOOD.value or b"").replace(b"{", b'{"destination":"IR",', 1)),
+    "a name twice within": with_value(
+        (GOOD.value or b"").replace(b'"line_id":', b'"line_id":"L0","line_id":', 1)
+    ),
     "no lines": with_value(spoiled(lines=[])),
     "revision zero": with_value(spoiled(revision=0)),
     "quantity as a number": with_value((GOOD.value or b"").replace(b'"10"', b"10.5")),
