@@ -114,9 +114,8 @@ def carried(topic: Topic) -> tuple[str, ...]:
     """Name the messages a topic carries."""
     if topic.name.endswith(DEAD_LETTER_SUFFIX):
         return (DEAD_LETTER,)
-    if topic in (LICENSES_STATE, CHECKS_STATE):
-        return (SNAPSHOT,)
-    return tuple(each.name for each in EVENT_TYPES if topic in each.topics)
+    own = tuple(each.name for each in EVENT_TYPES if topic in each.topics)
+    return (SNAPSHOT, *own) if topic in (LICENSES_STATE, CHECKS_STATE) else own
 
 
 def _channel(topic: Topic) -> dict[str, Any]:

@@ -124,7 +124,10 @@ def _refuse_repeated_names(value: bytes) -> None:
 
     Only order systems' own JSON is looked at; what this software writes has each name once.
     """
-    json.loads(value, object_pairs_hook=_distinct)
+    try:
+        json.loads(value, object_pairs_hook=_distinct)
+    except RecursionError as error:
+        raise NotAnEvent("nested too deeply") from error
 
 
 def _distinct(pairs: list[tuple[str, object]]) -> None:
