@@ -1,0 +1,186 @@
+"""The sensors, asked again: did classification and determination have to say what they said?
+
+They read more than their record: packs, product records, the license book. What they read is on
+record with what they said, and is made here from its own source, not from the copy.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+
+from schemas.classification import Verdict
+from schemas.envelope import Output, Recorded
+from services.classification.orders import Classifier
+from services.license_check.determine import Rules
+from services.replay import stages
+from services.replay.errors import Finding
+from services.replay.history import History
+from services.replay.policies import Policies, refs_in
+from services.replay.reading import Row, said_by
+from services.replay.stages import CLASSIFICATION, DETERMINE, GateSettings
+from services.runtime.codec import Read, Send, read
+from services.runtime.stage import output_of
+
+NAMED_MAX: Final = 4
+_ABSENT: Final = "nothing"
+_BOOK: Final = b'"book":{'
+
+
+@dataclass(slots=True)
+class Rederived:
+    """What came of asking again: the record as derived where it is the same, else findings."""
+
+    one: Read | None = None
+    findings: list[Finding] = field(default_factory=list)
+    engine_changes: list[Finding] = field(default_factory=list)
+
+
+def rederive_classified(
+    row: Row, order: Read, policies: Policies, settings: GateSettings
+) -> Rederived:
+    """Classify an order again under the packs its record names."""
+
+    def under(classifier: Classifier) -> tuple[Output, Send]:
+        output = stages.classified(order.record, classifier, settings)
+        return output, output_of(order, output, CLASSIFICATION)
+
+    guess = policies.latest
+    if guess is not None:
+        output, send = under(guess)
+        if said_by(send) == row.said:
+            return Rederived(_as_read(row, order, output, send, CLASSIFICATION))
+    recorded = _plain(row.raw.value)
+    refs = refs_in(recorded)
+    classifier = policies.classifier(refs)
+    if classifier is None and refs:
+        named = policies.unknown(refs) or ["these versions together"]
+        return Rederived(None, [_finding("pack", row, recorded, f"unknown: {', '.join(named)}")])
+    if classifier is None:
+        classifier = guess
+    if classifier is None:
+        return Rederived(None, [_finding("pack", row, recorded, "the archive keeps no packs")])
+    policies.latest = classifier
+    for asked in (classifier, Classifier(classifier.packs)):
+        output, send = under(asked)
+        if said_by(send) == row.said:
+            return Rederived(_as_read(row, order, output, send, CLASSIFICATION))
+    return _differing(row, recorded, send, lambda regime: regime)
+
+
+def rederive_assessed(
+    row: Row,
+    classified: Read,
+    history: History,
+    rules: Rules,
+    partitions: int,
+) -> Rederived:
+    """Determine an order again, with the license book at the offsets its record names."""
+    book = history.book(_vector_of(row.raw.value))
+
+    def of(before: Read) -> tuple[Output, Send]:
+        output = stages.assessed(before.record, lambda: book, rules)
+        return output, output_of(before, output, DETERMINE)
+
+    output, send = of(classified)
+    if said_by(send) == row.said:
+        return Rederived(_as_read(row, classified, output, send, DETERMINE))
+    # What was derived again may carry its numbers otherwise than what is read from bytes.
+    output, send = of(read(classified.raw, partitions))
+    if said_by(send) == row.said:
+        return Rederived(_as_read(row, classified, output, send, DETERMINE))
+    recorded = _plain(row.raw.value)
+    return _differing(row, recorded, send, lambda regime: regime.get("verdict", {}))
+
+
+def _as_read(row: Row, cause: Read, output: Output, send: Send, source: str) -> Read | None:
+    """The record as a reader would read it; None where another record was written instead."""
+    if send.event is not output.event:
+        return None
+    raw, before = row.raw, cause.record
+    record = Recorded(
+        output.event, output.id, output.source or source, output.time or before.time, raw.topic,
+        raw.partition, raw.offset, output.key,
+        datetime.fromtimestamp(raw.timestamp_ms / 1000, UTC), before.traceparent,
+    )  # fmt: skip
+    return Read(raw, record)
+
+
+def _plain(value: bytes | None) -> dict[str, Any]:
+    try:
+        found = orjson.loads(value or b"null")
+    except orjson.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _vector_of(value: bytes | None) -> dict[str, int]:
+    """The offsets the book was read at: our writers put them near the end of the value."""
+    text = value or b""
+    at = text.rfind(_BOOK)
+    end = text.find(b"}", at) + 1
+    try:
+        found = orjson.loads(text[at + len(_BOOK) - 1 : end]) if at >= 0 else {}
+        return {str(partition): int(offset) for partition, offset in found.items()}
+    except (ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _differing(
+    row: Row, recorded: dict[str, Any], send: Send, verdict_of: Callable[[Any], Any]
+) -> Rederived:
+    derived = _plain(send.value)
+    words = list(differences(recorded, derived))
+    if not words:
+        words = ["the headers differ"]
+    text = "; ".join(words[:NAMED_MAX])
+    if len(words) > NAMED_MAX:
+        text += f"; and {len(words) - NAMED_MAX} more"
+    if recorded.get("engine") == derived.get("engine") or "engine" not in recorded:
+        return Rederived(None, [_finding("rederivation", row, recorded, text)])
+    milder = list(_milder(recorded, derived, verdict_of))
+    if milder:
+        return Rederived(None, [_finding("milder", row, recorded, "; ".join(milder))])
+    engines = f"{recorded.get('engine')} is now {derived.get('engine')}: "
+    return Rederived(None, [], [_finding("engine", row, recorded, engines + text)])
+
+
+def _milder(
+    recorded: dict[str, Any], derived: dict[str, Any], verdict_of: Callable[[Any], Any]
+) -> Iterator[str]:
+    """Verdicts that are milder now than then, or are gone."""
+    now = {line.get("line_id"): line.get("regimes", {}) for line in derived.get("lines", ())}
+    for line in recorded.get("lines", ()):
+        for regime, then in line.get("regimes", {}).items():
+            before = verdict_of(then).get("decision")
+            after = verdict_of(now.get(line.get("line_id"), {}).get(regime, {})).get("decision")
+            if after is None or Verdict(after).gravity < Verdict(before).gravity:
+                yield f"line {line.get('line_id')}, {regime}: {before} then, {after} now"
+
+
+def _finding(kind: str, row: Row, recorded: dict[str, Any], text: str) -> Finding:
+    place = f"{row.raw.topic}/{row.raw.partition}/{row.raw.offset}"
+    order = (row.raw.key or b"").decode(errors="replace")
+    return Finding(kind, place, text, order=order, record=place)
+
+
+def differences(recorded: Any, derived: Any, path: str = "") -> Iterator[str]:
+    """Name where plain data differs: `lines.0.regimes.CN.decision: recorded …, derived …`."""
+    if isinstance(recorded, dict) and isinstance(derived, dict):
+        for name in sorted({*recorded, *derived}):
+            inside = f"{path}.{name}" if path else str(name)
+            yield from differences(recorded.get(name, _ABSENT), derived.get(name, _ABSENT), inside)
+    elif isinstance(recorded, list) and isinstance(derived, list):
+        for at in range(max(len(recorded), len(derived))):
+            one = recorded[at] if at < len(recorded) else _ABSENT
+            other = derived[at] if at < len(derived) else _ABSENT
+            yield from differences(one, other, f"{path}.{at}")
+    elif recorded != derived:
+        yield f"{path}: recorded {_short(recorded)}, derived {_short(derived)}"
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    return text if len(text) <= 80 else f"{text[:77]}…"

@@ -1,0 +1,81 @@
+"""Classification of years of orders: a line is classified once for all days that answer alike.
+
+Between two days on which anything in the packs changes, every day gives the same answer; so a day
+is replaced by the first of its stretch, and the classifier's memory does the rest. From the day a
+list goes stale the answer names the day itself, and nothing is replaced.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from typing import Any, Final
+
+from schemas.regimes import ZONES
+from services.classification.classify import Classified
+from services.classification.item import Item
+from services.classification.orders import Classifier
+from services.classification.policy import PackSet
+
+REMEMBERED_MAX: Final = 200_000
+Moment = date | datetime
+
+
+def dates_in(value: Any) -> Iterator[date]:
+    """Every date that stands anywhere in plain data."""
+    if isinstance(value, date):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from dates_in(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from dates_in(each)
+
+
+@dataclass(frozen=True, slots=True)
+class SteadyClassifier(Classifier):
+    """A classifier that takes the days between two changes for one."""
+
+    edges: tuple[date, ...] = ()
+    stale_from: date = date.max
+    _stands_for: dict[Any, Moment] = field(default_factory=dict, repr=False)
+
+    def line(self, item: Item, days: tuple[Moment, ...]) -> Classified:
+        """Classify one line for its own day and others, as `Classifier.line` does."""
+        as_of = self._steady(item.as_of)
+        if as_of is not item.as_of:
+            item = replace(item, as_of=as_of)
+        return Classifier.line(self, item, tuple(self._steady(day) for day in days))
+
+    def _steady(self, moment: Moment) -> Moment:
+        """The first day of a moment's stretch, where all zones agree on the stretch."""
+        hour: Moment = moment
+        if isinstance(moment, datetime):
+            hour = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+        found = self._stands_for.get(hour)
+        if found is None:
+            if len(self._stands_for) >= REMEMBERED_MAX:
+                self._stands_for.clear()
+            found = self._stands_for[hour] = self._first_alike(hour)
+        return moment if found is hour else found
+
+    def _first_alike(self, moment: Moment) -> Moment:
+        days = (
+            {moment.astimezone(zone).date() for zone in ZONES.values()}
+            if isinstance(moment, datetime)
+            else {moment}
+        )
+        stretches = {bisect_right(self.edges, day) for day in days}
+        if len(stretches) > 1 or max(days) >= self.stale_from:
+            return moment
+        at = stretches.pop()
+        return self.edges[at - 1] if at else date.min
+
+
+def steady(packs: PackSet) -> SteadyClassifier:
+    """A classifier under these packs."""
+    chosen = [compiled.pack for key in packs.keys for compiled in packs.versions(key)]
+    edges = sorted({day for pack in chosen for day in dates_in(pack.model_dump())})
+    stale = [pack.verified_until for pack in chosen if pack.verified_until is not None]
+    return SteadyClassifier(packs, edges=tuple(edges), stale_from=min(stale, default=date.max))
