@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -63,11 +63,11 @@ class ChainCheck:
         self.findings.append(Finding("chain", place, text, record=place))
 
 
-def _chain_of(value: bytes) -> dict[str, object]:
+def _chain_of(value: bytes) -> dict[str, Any]:
     """Read the link, which our writers put last; else look for it in the whole value."""
     at = value.rfind(_CHAIN)
     try:
-        found: dict[str, object] = orjson.loads(value[at + len(_CHAIN) - 1 : -1])
+        found: dict[str, Any] = orjson.loads(value[at + len(_CHAIN) - 1 : -1])
     except orjson.JSONDecodeError:
         found = orjson.loads(value)["chain"]
     return found

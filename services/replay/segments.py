@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import struct
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,17 +30,20 @@ SCHEMA: Final = pa.schema(
 """Kafka keeps neither type nor schema of what it carries: neither does the archive."""
 
 
-def framed(*parts: bytes | None) -> bytes:
-    """Join parts so that no two lists of parts give the same bytes."""
-    return b"".join(b"-" if part is None else len(part).to_bytes(8, "big") + part for part in parts)
-
-
 def record_digest(raw: Raw) -> bytes:
-    """Digest a record with its place: topic, partition, offset, time, key, headers, value."""
-    named = [part for name, value in raw.headers for part in (name.encode(), value)]
+    """Digest a record with its place: topic, partition, offset, time, key, headers, value.
+
+    SHA-256 of the number of parts, their lengths (-1: null) as big-endian 64-bit numbers, and the
+    parts: `topic/partition/offset@timestamp`, key, SHA-256 of the value, header names and values.
+    """
     place = f"{raw.topic}/{raw.partition}/{raw.offset}@{raw.timestamp_ms}".encode()
     value = None if raw.value is None else hashlib.sha256(raw.value).digest()
-    return hashlib.sha256(framed(place, raw.key, value, *named)).digest()
+    parts: list[bytes | None] = [place, raw.key, value]
+    for name, content in raw.headers:
+        parts += (name.encode(), content)
+    lengths = [-1 if part is None else len(part) for part in parts]
+    head = struct.pack(f">{len(parts) + 1}q", len(parts), *lengths)
+    return hashlib.sha256(head + b"".join(filter(None, parts))).digest()
 
 
 def day_of(timestamp_ms: int) -> str:

@@ -134,7 +134,7 @@ class Simulation:
             CLASSIFIED.name: self._determine,
             CHECKS.name: self._decide,
             LICENSES.name: self._post,
-            DECISIONS.name: lambda record: self.on_decision(record),
+            DECISIONS.name: self._tell,
         }
 
     def say(self, said: Input) -> None:
@@ -208,6 +208,9 @@ class Simulation:
         self._book = None
         for output in self.ledger.take(record):
             self._append(output, record, stages.LEDGER)
+
+    def _tell(self, record: Recorded[Any]) -> None:
+        self.on_decision(record)
 
     def licenses(self) -> list[License]:
         """Every license as it stands."""

@@ -158,7 +158,8 @@ def verify(
     work = Path(tempfile.mkdtemp(prefix="exportgate-verify-"))
     try:
         (work / "progress").mkdir()
-        _verify(archive, report, work, processes, rederive, told)
+        job = Job(str(root), str(work), str(work / "progress"), rederive)
+        _verify(archive, report, job, processes, told)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     _policies.pop(str(root), None)
@@ -174,9 +175,7 @@ def _order_of_finding(finding: Finding) -> tuple[Any, ...]:
     return (finding.record is not None, parts[0], numbers, finding.kind, finding.text)
 
 
-def _verify(
-    archive: Archive, report: Report, work: Path, processes: int, rederive: bool, told: Told
-) -> None:
+def _verify(archive: Archive, report: Report, job: Job, processes: int, told: Told) -> None:
     archive.policies()
     for topic in _stored_only(archive.manifest):
         for partition in range(archive.partitions(topic)):
@@ -184,10 +183,9 @@ def _verify(
                 report.records += 1
     report.findings += archive.findings
     report.segments = sum(len(found) for found in archive.segments.values())
-    job = Job(str(archive.root), str(work), str(work / "progress"), rederive)
     total = sum(e["records"] for found in archive.segments.values() for e in found)
     total -= report.records
-    with Workers(processes, lambda: told(_done(work), total)) as workers:
+    with Workers(processes, lambda: told(_done(job), total)) as workers:
         ledgers = range(archive.partitions(LICENSES.name))
         lanes = workers.all(_ledger, [(job, at) for at in ledgers])
         for lane in lanes:
@@ -206,8 +204,8 @@ def _stored_only(manifest: Manifest) -> list[str]:
             if topic not in (*ORDER_TOPICS, LICENSES.name)]  # fmt: skip
 
 
-def _done(work: Path) -> int:
-    return sum(int(each.read_bytes() or b"0") for each in (work / "progress").iterdir())
+def _done(job: Job) -> int:
+    return sum(int(each.read_bytes() or b"0") for each in Path(job.progress).iterdir())
 
 
 def _incoming(lanes: list[LedgerLane], at: int) -> Incoming:

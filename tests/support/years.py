@@ -280,7 +280,9 @@ class Years:
         if fate < 0.05:
             self._officer(held, "reject", "li", at)
         elif "CLASSIFICATION_UNCERTAIN" in codes and fate < 0.6:
-            line = next(r.line_id for r in held.reasons if r.code == "CLASSIFICATION_UNCERTAIN")
+            line = next(
+                str(r.line_id) for r in held.reasons if r.code == "CLASSIFICATION_UNCERTAIN"
+            )
             self._officer(held, "classify", "li", at, line_id=line, code="none",
                           citation="data sheet of the maker")  # fmt: skip
         elif "OVERLAP_ROUTED" in codes and fate < 0.5:
