@@ -55,6 +55,7 @@ def _register() -> None:
     """Put the groups of commands together."""
     from services.cli import (
         activation,
+        archive,
         check,
         config,
         demo,
@@ -65,10 +66,13 @@ def _register() -> None:
         products,
         rates,
         status,
+        verify,
     )  # fmt: skip
 
     app.command()(check.check)
     app.command()(demo.demo)
+    app.command()(verify.verify)
+    app.add_typer(archive.app, name="archive")
     app.add_typer(orders.app, name="orders")
     app.add_typer(license_acts.register(), name="licenses")
     app.add_typer(products.app, name="products")

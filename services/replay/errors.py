@@ -17,6 +17,8 @@ class Finding:
     text: str
     order: str | None = None
     record: str | None = None
+    cause: str | None = None
+    """The record whose fold says otherwise."""
 
     def as_json(self) -> dict[str, Any]:
         """The finding as plain data, without what it does not say."""

@@ -12,6 +12,7 @@ from services.license_check.book import License
 from services.replay import stages
 from services.replay.cold import ColdEntities
 from services.replay.errors import Finding
+from services.replay.explain import Captured
 from services.replay.history import HistoryWriter, Versions
 from services.replay.links import NO_CAUSE, cause_of
 from services.replay.origin import UNCAUSED, foreign
@@ -57,7 +58,15 @@ def ledger_lane(
 class _Run:
     """The fold under way."""
 
-    def __init__(self, archive: Archive, lane: LedgerLane, history: HistoryWriter) -> None:
+    def __init__(
+        self,
+        archive: Archive,
+        lane: LedgerLane,
+        history: HistoryWriter | None,
+        capture: frozenset[int] = frozenset(),
+    ) -> None:
+        self._capture = capture
+        self.captured: Captured = {}
         self._archive, self._lane, self._history = archive, lane, history
         self._stage = stages.ledger_stage()
         self._state = Partition(lane.partition)
@@ -105,13 +114,24 @@ class _Run:
         for name, entity in step.changes.items():
             aggregate.put(name, entity)
         root = step.changes.get(ROOT)
-        if isinstance(root, License):
+        if isinstance(root, License) and self._history is not None:
             self._history.put(root, record.offset + 1)
         for output in step.outputs:
             send = output_of(one, output, LEDGER)
             to = partition_of(send.key or b"", self._checks)
+            if record.offset in self._capture:
+                self.captured.setdefault(record.offset, []).append(send)
             self._lane.said.setdefault(to, []).append((record.offset, said_by(send)))
 
     def _wrong(self, one: Read, text: str) -> None:
         place = f"{one.raw.topic}/{one.raw.partition}/{one.raw.offset}"
         self._lane.findings.append(Finding("origin", place, text, record=place))
+
+
+def ledger_says(archive: Archive, partition: int, offsets: frozenset[int]) -> Captured:
+    """What the ledger says at some offsets of one partition."""
+    run = _Run(archive, LedgerLane(partition), None, offsets)
+    told = len(archive.findings)
+    run.go(lambda _: None)
+    del archive.findings[told:]
+    return run.captured

@@ -15,6 +15,7 @@ from schemas.topics import CHECKS, CLASSIFIED, DECISIONS, LICENSES, ORDERS
 from services.replay import stages
 from services.replay.chain import ChainCheck
 from services.replay.errors import Finding
+from services.replay.explain import Captured
 from services.replay.history import History
 from services.replay.ledger_lane import Heard, Said
 from services.replay.links import NO_CAUSE, Link, cause_of, compare
@@ -110,8 +111,14 @@ class OrderVerifier:
         policies: Policies,
         *,
         rederive: bool = True,
+        capture: frozenset[int] = frozenset(),
     ) -> None:
-        """Prepare. Without `rederive` the sensors are taken as recorded: integrity alone."""
+        """Prepare. Without `rederive` the sensors are taken as recorded: integrity alone.
+
+        What the gate says at the offsets of `capture` is kept.
+        """
+        self._capture = capture
+        self.captured: Captured = {}
         self._archive, self._incoming, self._history = archive, incoming, history
         self._policies, self._rederive = policies, rederive
         self._rules = archive.settings.rules()
@@ -262,6 +269,8 @@ class OrderVerifier:
         send = output_of(one, output, GATE)
         to = partition_of(send.key or b"", self._archive.partitions(send.topic))
         digest = said_by(send)
+        if one.raw.offset in self._capture:
+            self.captured.setdefault(one.raw.offset, []).append(send)
         link = self._link((CHECKS.name, self.at), (send.topic, to))
         link.expected.append((one.raw.offset, digest))
         event = output.event
@@ -296,11 +305,10 @@ class OrderVerifier:
         topic, partition = name.target
         for offset, cause in found.added:
             place = f"{topic}/{partition}/{offset}"
-            text = f"is not what the fold says at {name.source[0]}/{name.source[1]}/{cause}"
-            self._found("fold", place, text, place)
+            self._found("fold", place, "is not what the fold says", place, _at(name.source, cause))
         for cause in sorted(set(found.missing)):
-            place = f"{name.source[0]}/{name.source[1]}/{cause}"
-            self._found("fold", place, f"what the fold says here to {topic} is not there", place)
+            place = _at(name.source, cause)
+            self._found("fold", place, f"what the fold says to {topic} is not there", place, place)
 
     def _unanswered(self, stream: Stream, target: str, topic: str, writer: str) -> None:
         answered = self._causes[target]
@@ -319,5 +327,22 @@ class OrderVerifier:
         order = (row.raw.key or b"").decode(errors="replace")
         self.lane.findings.append(Finding("origin", place, text, order=order, record=place))
 
-    def _found(self, kind: str, where: str, text: str, record: str) -> None:
-        self.lane.findings.append(Finding(kind, where, text, record=record))
+    def _found(
+        self, kind: str, where: str, text: str, record: str, cause: str | None = None
+    ) -> None:
+        self.lane.findings.append(Finding(kind, where, text, record=record, cause=cause))
+
+
+def _at(place: Place, offset: int) -> str:
+    return f"{place[0]}/{place[1]}/{offset}"
+
+
+def gate_says(archive: Archive, partition: int, offsets: frozenset[int]) -> Captured:
+    """What the gate says at some offsets of one partition."""
+    run = OrderVerifier(
+        archive, partition, Incoming(), History({}), Policies(), rederive=False, capture=offsets
+    )
+    told = len(archive.findings)
+    run.go(lambda _: None)
+    del archive.findings[told:]
+    return run.captured

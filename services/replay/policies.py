@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from schemas.base import canonical
 from services.classification.lexicon import LexiconFile, parse_lexicon
 from services.classification.orders import Classifier
 from services.classification.policy import Pack, PackSet, choose, parse_pack
-from services.replay.steady import steady
+from services.replay.steady import SteadyClassifier, steady
 
 LEXICON: Final = "lexicon"
 CHOICES: Final = ("reported", "gazetted", "both")
@@ -48,17 +48,26 @@ def bundle_refs() -> list[dict[str, str]]:
     return [{"pack": ref.pack, "digest": ref.digest} for ref in found.refs]
 
 
-def parse_bundle(content: bytes) -> tuple[list[Pack], list[LexiconFile]]:
+@lru_cache(maxsize=8)
+def parse_bundle(content: bytes) -> tuple[tuple[Pack, ...], tuple[LexiconFile, ...]]:
     """Parse a bundle. Raises PolicyError, ValueError or pyarrow's errors."""
     with pa.input_stream(pa.BufferReader(content), compression="zstd") as stream:
         texts: dict[str, str] = orjson.loads(stream.read())
-    packs, lexicon = [], []
+    packs: list[Pack] = []
+    lexicon: list[LexiconFile] = []
     for name, text in sorted(texts.items()):
         if name.startswith(f"{LEXICON}/"):
             lexicon.append(parse_lexicon(text, f"policy/{name}"))
         else:
             packs.append(parse_pack(text, f"policy/{name}"))
-    return packs, lexicon
+    return tuple(packs), tuple(lexicon)
+
+
+@lru_cache(maxsize=24)
+def _classifier(content: bytes, choice: str) -> SteadyClassifier:
+    """A classifier remembers what it classified, so each is made once a process."""
+    packs, lexicon = parse_bundle(content)
+    return steady(PackSet(packs, lexicon, choose(choice)))
 
 
 def refs_of(packs: PackSet) -> Refs:
@@ -76,10 +85,9 @@ class Policies:
 
     def add(self, content: bytes) -> None:
         """Take a bundle in."""
-        packs, lexicon = parse_bundle(content)
         for choice in CHOICES:
-            packed = PackSet(packs, lexicon, choose(choice))
-            self._known.setdefault(refs_of(packed), steady(packed))
+            found = _classifier(content, choice)
+            self._known.setdefault(refs_of(found.packs), found)
 
     def classifier(self, refs: Refs) -> Classifier | None:
         """The classifier under exactly these packs; None where one of them is not known."""

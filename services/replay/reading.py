@@ -85,6 +85,21 @@ class Archive:
             yield from self.rows_of(entry)
             told(entry["records"])
 
+    def raw_at(self, place: str) -> Raw | None:
+        """One record, by its coordinates; None where it cannot be read. What is wrong is known."""
+        rest, _, offset = place.rpartition("/")
+        topic, _, partition = rest.rpartition("/")
+        if not (partition.isdigit() and offset.isdigit()):
+            return None
+        told = len(self.findings)
+        found = None
+        for entry in self.segments.get((topic, int(partition)), []):
+            if entry["first"] <= int(offset) < entry["end"]:
+                rows = self.rows_of(entry)
+                found = next((r.raw for r in rows if r.raw.offset == int(offset)), None)
+        del self.findings[told:]
+        return found
+
     def last_offsets(self, topic: str, partition: int) -> dict[str, int]:
         """The last offset of every key of a partition, as far as the files can be read."""
         found: dict[bytes | None, int] = {}

@@ -52,7 +52,7 @@ def rederive_classified(
         output, send = under(guess)
         if said_by(send) == row.said:
             return Rederived(_as_read(row, order, output, send, CLASSIFICATION))
-    recorded = _plain(row.raw.value)
+    recorded = plain_of(row.raw.value)
     refs = refs_in(recorded)
     classifier = policies.classifier(refs)
     if classifier is None and refs:
@@ -91,7 +91,7 @@ def rederive_assessed(
     output, send = of(read(classified.raw, partitions))
     if said_by(send) == row.said:
         return Rederived(_as_read(row, classified, output, send, DETERMINE))
-    recorded = _plain(row.raw.value)
+    recorded = plain_of(row.raw.value)
     return _differing(row, recorded, send, lambda regime: regime.get("verdict", {}))
 
 
@@ -108,7 +108,8 @@ def _as_read(row: Row, cause: Read, output: Output, send: Send, source: str) -> 
     return Read(raw, record)
 
 
-def _plain(value: bytes | None) -> dict[str, Any]:
+def plain_of(value: bytes | None) -> dict[str, Any]:
+    """Read a value as plain data; nothing where it is no JSON object."""
     try:
         found = orjson.loads(value or b"null")
     except orjson.JSONDecodeError:
@@ -131,7 +132,7 @@ def _vector_of(value: bytes | None) -> dict[str, int]:
 def _differing(
     row: Row, recorded: dict[str, Any], send: Send, verdict_of: Callable[[Any], Any]
 ) -> Rederived:
-    derived = _plain(send.value)
+    derived = plain_of(send.value)
     words = list(differences(recorded, derived))
     if not words:
         words = ["the headers differ"]

@@ -11,16 +11,18 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from schemas.topics import CHECKS, CLASSIFIED, DECISIONS, LICENSES, ORDERS, PRODUCTS, REFERENCE
 from services.replay.errors import Finding
+from services.replay.explain import explained
 from services.replay.history import History, Versions
-from services.replay.ledger_lane import LedgerLane, ledger_lane
-from services.replay.manifest import Manifest
-from services.replay.order_lane import Incoming, OrderLane, OrderVerifier
+from services.replay.ledger_lane import LedgerLane, ledger_lane, ledger_says
+from services.replay.manifest import NAME, Manifest
+from services.replay.order_lane import Incoming, OrderLane, OrderVerifier, gate_says
 from services.replay.policies import Policies
 from services.replay.reading import Archive, open_archive
 
@@ -149,11 +151,21 @@ def verify(
     *,
     processes: int = 2,
     rederive: bool = True,
+    head: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
     told: Told = lambda _done, _all: None,
 ) -> Report:
-    """Verify an archive. Raises ArchiveError where there is none to be read at all."""
+    """Verify an archive. Raises ArchiveError where there is none to be read at all.
+
+    `since` and `until` choose the findings that are told, by the time of their record.
+    `head` is a digest somebody noted of the manifest at some time: it must still stand in it.
+    """
     began = time.monotonic()
     archive = open_archive(root)
+    if head is not None and all(entry["digest"] != head for entry in archive.manifest.entries):
+        text = f"the entry noted as head {head} is not in it: its end was cut off, or it is another"
+        archive.findings.append(Finding("manifest", NAME, text))
     report = Report(str(root), archive.manifest.head)
     work = Path(tempfile.mkdtemp(prefix="exportgate-verify-"))
     try:
@@ -163,9 +175,23 @@ def verify(
     finally:
         shutil.rmtree(work, ignore_errors=True)
     _policies.pop(str(root), None)
+    report.findings = explained(report.findings, ledger_says, gate_says, archive)
+    if since is not None or until is not None:
+        report.findings = [each for each in report.findings if _is_of(archive, each, since, until)]
     report.findings.sort(key=_order_of_finding)
     report.seconds = time.monotonic() - began
     return report
+
+
+def _is_of(
+    archive: Archive, finding: Finding, since: datetime | None, until: datetime | None
+) -> bool:
+    """Whether a finding's record is of a time; what names no record that can be read, always is."""
+    raw = archive.raw_at(finding.record or "")
+    if raw is None:
+        return True
+    moment = datetime.fromtimestamp(raw.timestamp_ms / 1000, UTC)
+    return (since is None or since <= moment) and (until is None or moment < until)
 
 
 def _order_of_finding(finding: Finding) -> tuple[Any, ...]:

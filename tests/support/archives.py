@@ -1,6 +1,8 @@
 """Archives made in process: the log of `years`, written as the archiver writes."""
 
+import hashlib
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 from schemas.topics import PARTITIONS
@@ -10,7 +12,10 @@ from services.replay.archive import (
     create,
     keep_policy,
     open_to_append,
+    segment_entry,
 )
+from services.replay.manifest import NAME, Manifest, read_manifest
+from services.replay.segments import rows_of
 from services.runtime.codec import Raw
 from tests.support.years import SETTINGS, Years
 
@@ -51,3 +56,42 @@ def years(seed: int, count: int, **more: object) -> HeldLog:
     log = HeldLog()
     Years(seed, count, log.take, **more).run()  # type: ignore[arg-type]
     return log
+
+
+def reworked(root: Path, path: str, change: Callable[[list[Raw]], list[Raw]]) -> None:
+    """Rewrite one segment as a forger with the archiver's own tools: every digest fits again."""
+    entries = read_manifest(root).entries
+    (root / NAME).unlink()
+    manifest = Manifest(root)
+    for entry in entries:
+        bare = {name: entry[name] for name in entry if name not in ("index", "prev", "digest")}
+        if entry.get("path") == path:
+            content = (root / path).read_bytes()
+            raws = [raw for raw, _ in rows_of(content, entry["topic"], entry["partition"])]
+            bare = segment_entry(root, entry["topic"], entry["partition"], change(raws))
+        manifest.append(bare)
+
+
+def resigned(raw: Raw, value: bytes) -> Raw:
+    """A record with another value, and the digest header that fits it."""
+    digest = hashlib.sha256(value).hexdigest().encode()
+    headers = tuple(
+        (name, digest if name == "ce_sha256" else content) for name, content in raw.headers
+    )
+    return raw._replace(value=value, headers=headers)
+
+
+def header(raw: Raw, name: str) -> str:
+    """One header as text."""
+    return (dict(raw.headers).get(name) or b"").decode()
+
+
+def find(root: Path, wanted: Callable[[Raw], bool]) -> tuple[str, Raw]:
+    """The first record that is wanted, and the segment it stands in."""
+    for found in read_manifest(root).segments().values():
+        for entry in found:
+            content = (root / entry["path"]).read_bytes()
+            for raw, _ in rows_of(content, entry["topic"], entry["partition"]):
+                if wanted(raw):
+                    return entry["path"], raw
+    raise AssertionError("no such record")
