@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from services.license_check.book import License
-from services.license_check.coverage import folded_name
 from services.license_check.determine import Book
+from services.license_check.names import folded_name
 from services.replay.stages import book_at, read_root
 
 _PREFIX: Final = 4

@@ -14,7 +14,7 @@ from services.replay.cold import ColdEntities
 from services.replay.errors import Finding
 from services.replay.explain import Captured
 from services.replay.history import HistoryWriter, Versions
-from services.replay.links import NO_CAUSE, cause_of
+from services.replay.links import NO_CAUSE, Link, cause_of, compare
 from services.replay.origin import UNCAUSED, foreign
 from services.replay.reading import Archive, said_by
 from services.replay.stages import GATE, LEDGER, OWN, ROOT
@@ -35,6 +35,9 @@ class LedgerLane:
     """By partition of `orders.checks`: (offset here, digest of the answer)."""
     heard: dict[int, Heard] = field(default_factory=dict)
     """By partition of `orders.checks`: (offset here, offset of the cause, digest of the record)."""
+    own: Link = field(default_factory=Link)
+    """What the ledger says to itself: warnings, refusals of license events."""
+    in_flight: int = 0
     findings: list[Finding] = field(default_factory=list)
     versions: dict[str, Versions] = field(default_factory=dict)
     history: str = ""
@@ -69,6 +72,7 @@ class _Run:
         self.captured: Captured = {}
         self._archive, self._lane, self._history = archive, lane, history
         self._stage = stages.ledger_stage()
+        self._own = (LICENSES.name, lane.partition)
         self._state = Partition(lane.partition)
         self._aggregates: dict[str, ColdEntities] = {}
         self._licenses = archive.partitions(LICENSES.name)
@@ -84,8 +88,22 @@ class _Run:
                 break
             self._note_origin(one, row.said)
             self.fold(one)
+        self._compare_own()
         lane.findings += self._archive.findings[before:]
         lane.damaged = bool(lane.findings)
+
+    def _compare_own(self) -> None:
+        topic, partition = self._own
+        found = compare(self._lane.own, self._archive.end(topic, partition), ())
+        self._lane.in_flight += found.in_flight
+        for offset, cause in found.added:
+            place, why = f"{topic}/{partition}/{offset}", f"{topic}/{partition}/{cause}"
+            text = "is not what the fold says"
+            self._lane.findings.append(Finding("fold", place, text, record=place, cause=why))
+        for cause in sorted(set(found.missing)):
+            place = f"{topic}/{partition}/{cause}"
+            text = f"what the fold says to {topic} is not there"
+            self._lane.findings.append(Finding("fold", place, text, record=place, cause=place))
 
     def _note_origin(self, one: Read, said: bytes) -> None:
         """A record of the gate must be one that the gate says; its lane will tell."""
@@ -98,6 +116,9 @@ class _Run:
             return
         cause = cause_of(one.raw.headers)
         if cause is not None and cause[1] == NO_CAUSE and isinstance(record.event, UNCAUSED):
+            return
+        if record.source == LEDGER and cause is not None and cause[0] == self._own:
+            self._lane.own.recorded.append((one.raw.offset, cause[1], said))
             return
         if cause is None or record.source != GATE or cause[0][0] != CHECKS.name:
             self._wrong(one, f"names {cause} as its cause; {record.source} has it from elsewhere")
@@ -121,7 +142,10 @@ class _Run:
             to = partition_of(send.key or b"", self._checks)
             if record.offset in self._capture:
                 self.captured.setdefault(record.offset, []).append(send)
-            self._lane.said.setdefault(to, []).append((record.offset, said_by(send)))
+            if send.topic == LICENSES.name:
+                self._lane.own.expected.append((record.offset, said_by(send)))
+            else:
+                self._lane.said.setdefault(to, []).append((record.offset, said_by(send)))
 
     def _wrong(self, one: Read, text: str) -> None:
         place = f"{one.raw.topic}/{one.raw.partition}/{one.raw.offset}"

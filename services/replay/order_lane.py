@@ -16,14 +16,12 @@ from services.replay import stages
 from services.replay.chain import ChainCheck
 from services.replay.errors import Finding
 from services.replay.explain import Captured
-from services.replay.history import History
 from services.replay.ledger_lane import Heard, Said
 from services.replay.links import NO_CAUSE, Link, cause_of, compare
 from services.replay.manifest import Place
 from services.replay.origin import UNCAUSED, foreign
-from services.replay.policies import Policies
 from services.replay.reading import Archive, Row, said_by
-from services.replay.rederive import Rederived, rederive_assessed, rederive_classified
+from services.replay.rederive import Rederived, Sensors
 from services.replay.stages import CLASSIFICATION, DETERMINE, GATE, LEDGER, OWN, ROOT
 from services.runtime.codec import Read, read
 from services.runtime.murmur import partition_of
@@ -107,21 +105,17 @@ class OrderVerifier:
         archive: Archive,
         partition: int,
         incoming: Incoming,
-        history: History,
-        policies: Policies,
+        sensors: Sensors | None,
         *,
-        rederive: bool = True,
         capture: frozenset[int] = frozenset(),
     ) -> None:
-        """Prepare. Without `rederive` the sensors are taken as recorded: integrity alone.
+        """Prepare. Without `sensors` what they said is taken as recorded: integrity alone.
 
         What the gate says at the offsets of `capture` is kept.
         """
         self._capture = capture
         self.captured: Captured = {}
-        self._archive, self._incoming, self._history = archive, incoming, history
-        self._policies, self._rederive = policies, rederive
-        self._rules = archive.settings.rules()
+        self._archive, self._incoming, self._sensors = archive, incoming, sensors
         self._stage = stages.gate_stage(archive.settings)
         self._state = Partition(partition)
         self._aggregates: dict[str, dict[str, Model]] = {}
@@ -184,8 +178,8 @@ class OrderVerifier:
             self._causes[CLASSIFIED.name].add(cause[1])
             order = orders.at(cause[1])
             found = None
-            if order is not None and self._rederive:
-                found = rederive_classified(row, order, self._policies, self._archive.settings)
+            if order is not None and self._sensors is not None:
+                found = self._sensors.classified(row, order)
             yield self._taken(row, found)
 
     def _checked(self, row: Row, classified: Stream) -> Read:
@@ -195,9 +189,8 @@ class OrderVerifier:
             self._causes[CHECKS.name].add(cause[1])
             before = classified.at(cause[1])
             found = None
-            if before is not None and self._rederive:
-                partitions = self._archive.partitions(CLASSIFIED.name)
-                found = rederive_assessed(row, before, self._history, self._rules, partitions)
+            if before is not None and self._sensors is not None:
+                found = self._sensors.assessed(row, before)
             return self._taken(row, found)
         one = self._read(row)
         event, source = one.record.event, one.record.source
@@ -339,9 +332,7 @@ def _at(place: Place, offset: int) -> str:
 
 def gate_says(archive: Archive, partition: int, offsets: frozenset[int]) -> Captured:
     """What the gate says at some offsets of one partition."""
-    run = OrderVerifier(
-        archive, partition, Incoming(), History({}), Policies(), rederive=False, capture=offsets
-    )
+    run = OrderVerifier(archive, partition, Incoming(), None, capture=offsets)
     told = len(archive.findings)
     run.go(lambda _: None)
     del archive.findings[told:]

@@ -13,6 +13,7 @@ from schemas.checks import (
     ReservationPosted,
     ReservationRefused,
     ReservationRequested,
+    ReservationReturned,
     ReservationSettled,
     ReservationVoided,
     ReservationWithdrawn,
@@ -24,6 +25,7 @@ from schemas.decisions import (
     OrderRejected,
     OrderReleased,
 )
+from schemas.licenses import LicenseAlerted, LicenseEventRefused
 from schemas.orders import RecheckRequested
 from services.replay.stages import CLASSIFICATION, DETERMINE, GATE, LEDGER
 
@@ -34,12 +36,14 @@ WRITER: Final[dict[type, str]] = {
     ReleaseStale: GATE,
     **dict.fromkeys(
         (ReservationRequested, ReservationConfirmRequested, ReservationAdjusted,
-         ReservationSettled, ReservationVoided, OrderReleased, OrderHeld, OrderRejected,
-         OrderClosed, BreachRaised),
+         ReservationSettled, ReservationVoided, ReservationReturned, OrderReleased, OrderHeld,
+         OrderRejected, OrderClosed, BreachRaised),
         GATE,
     ),
     **dict.fromkeys(
-        (ReservationGranted, ReservationRefused, ReservationWithdrawn, ReservationPosted), LEDGER
+        (ReservationGranted, ReservationRefused, ReservationWithdrawn, ReservationPosted,
+         LicenseAlerted, LicenseEventRefused),
+        LEDGER,
     ),
 }  # fmt: skip
 """The only source of each event that a stage says."""

@@ -14,19 +14,20 @@ import orjson
 from schemas.classification import Verdict
 from schemas.envelope import Output, Recorded
 from services.classification.orders import Classifier
-from services.license_check.determine import Rules
 from services.replay import stages
 from services.replay.errors import Finding
 from services.replay.history import History
 from services.replay.policies import Policies, refs_in
+from services.replay.product_history import ProductHistory
 from services.replay.reading import Row, said_by
 from services.replay.stages import CLASSIFICATION, DETERMINE, GateSettings
 from services.runtime.codec import Read, Send, read
-from services.runtime.stage import output_of
+from services.runtime.stage import Judge, output_of
 
 NAMED_MAX: Final = 4
 _ABSENT: Final = "nothing"
 _BOOK: Final = b'"book":{'
+_PRODUCTS: Final = b'"products_offsets":{'
 
 
 @dataclass(slots=True)
@@ -38,61 +39,74 @@ class Rederived:
     engine_changes: list[Finding] = field(default_factory=list)
 
 
-def rederive_classified(
-    row: Row, order: Read, policies: Policies, settings: GateSettings
-) -> Rederived:
-    """Classify an order again under the packs its record names."""
+@dataclass
+class Sensors:
+    """Both sensors with what they read, as it was when a record says it was read."""
 
-    def under(classifier: Classifier) -> tuple[Output, Send]:
-        output = stages.classified(order.record, classifier, settings)
+    settings: GateSettings
+    policies: Policies
+    history: History
+    products: ProductHistory
+    partitions: int
+    """Of `orders.classified`."""
+    _judges: dict[int, Judge] = field(default_factory=dict)
+    _vector: dict[str, int] = field(default_factory=dict)
+    _book: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Wire determination; classification is wired for each set of packs."""
+        rules = self.settings.rules()
+        self._determine = stages.determination(lambda: self.history.book(self._book), rules)
+
+    def _classified(self, classifier: Classifier, order: Read) -> tuple[Output, Send]:
+        judge = self._judges.get(id(classifier))
+        if judge is None:
+            judge = self._judges[id(classifier)] = stages.classification(
+                classifier, lambda: self.products.at(self._vector), self.settings
+            )
+        (output,) = judge(order.record)
         return output, output_of(order, output, CLASSIFICATION)
 
-    guess = policies.latest
-    if guess is not None:
-        output, send = under(guess)
+    def _assessed(self, classified: Read) -> tuple[Output, Send]:
+        (output,) = self._determine(classified.record)
+        return output, output_of(classified, output, DETERMINE)
+
+    def classified(self, row: Row, order: Read) -> Rederived:
+        """Classify an order again under the packs and products its record names."""
+        self._vector = _vector_of(row.raw.value, _PRODUCTS)
+        guess = self.policies.latest
+        if guess is not None:
+            output, send = self._classified(guess, order)
+            if said_by(send) == row.said:
+                return Rederived(_as_read(row, order, output, send, CLASSIFICATION))
+        recorded = plain_of(row.raw.value)
+        refs = refs_in(recorded)
+        classifier = self.policies.classifier(refs) if refs else guess
+        if classifier is None:
+            named = ", ".join(self.policies.unknown(refs)) or "these versions together"
+            return Rederived(None, [_finding("pack", row, recorded, f"unknown: {named}")])
+        self.policies.latest = classifier
+        output, send = self._classified(classifier, order)
+        if said_by(send) != row.said:
+            # Asked without what takes days for one another, which is there for speed alone.
+            exact = Classifier(classifier.packs)
+            output, send = self._classified(exact, order)
+            del self._judges[id(exact)]
         if said_by(send) == row.said:
             return Rederived(_as_read(row, order, output, send, CLASSIFICATION))
-    recorded = plain_of(row.raw.value)
-    refs = refs_in(recorded)
-    classifier = policies.classifier(refs)
-    if classifier is None and refs:
-        named = policies.unknown(refs) or ["these versions together"]
-        return Rederived(None, [_finding("pack", row, recorded, f"unknown: {', '.join(named)}")])
-    if classifier is None:
-        classifier = guess
-    if classifier is None:
-        return Rederived(None, [_finding("pack", row, recorded, "the archive keeps no packs")])
-    policies.latest = classifier
-    for asked in (classifier, Classifier(classifier.packs)):
-        output, send = under(asked)
+        return _differing(row, recorded, send, lambda regime: regime)
+
+    def assessed(self, row: Row, classified: Read) -> Rederived:
+        """Determine an order again, with the license book at the offsets its record names."""
+        self._book = _vector_of(row.raw.value, _BOOK)
+        output, send = self._assessed(classified)
+        if said_by(send) != row.said:
+            # What was derived again may carry its numbers otherwise than what is read from bytes.
+            output, send = self._assessed(read(classified.raw, self.partitions))
         if said_by(send) == row.said:
-            return Rederived(_as_read(row, order, output, send, CLASSIFICATION))
-    return _differing(row, recorded, send, lambda regime: regime)
-
-
-def rederive_assessed(
-    row: Row,
-    classified: Read,
-    history: History,
-    rules: Rules,
-    partitions: int,
-) -> Rederived:
-    """Determine an order again, with the license book at the offsets its record names."""
-    book = history.book(_vector_of(row.raw.value))
-
-    def of(before: Read) -> tuple[Output, Send]:
-        output = stages.assessed(before.record, lambda: book, rules)
-        return output, output_of(before, output, DETERMINE)
-
-    output, send = of(classified)
-    if said_by(send) == row.said:
-        return Rederived(_as_read(row, classified, output, send, DETERMINE))
-    # What was derived again may carry its numbers otherwise than what is read from bytes.
-    output, send = of(read(classified.raw, partitions))
-    if said_by(send) == row.said:
-        return Rederived(_as_read(row, classified, output, send, DETERMINE))
-    recorded = plain_of(row.raw.value)
-    return _differing(row, recorded, send, lambda regime: regime.get("verdict", {}))
+            return Rederived(_as_read(row, classified, output, send, DETERMINE))
+        recorded = plain_of(row.raw.value)
+        return _differing(row, recorded, send, lambda regime: regime.get("verdict", {}))
 
 
 def _as_read(row: Row, cause: Read, output: Output, send: Send, source: str) -> Read | None:
@@ -103,7 +117,7 @@ def _as_read(row: Row, cause: Read, output: Output, send: Send, source: str) -> 
     record = Recorded(
         output.event, output.id, output.source or source, output.time or before.time, raw.topic,
         raw.partition, raw.offset, output.key,
-        datetime.fromtimestamp(raw.timestamp_ms / 1000, UTC), before.traceparent,
+        datetime.fromtimestamp(raw.timestamp_ms / 1000, UTC), before.traceparent, raw.value,
     )  # fmt: skip
     return Read(raw, record)
 
@@ -117,13 +131,15 @@ def plain_of(value: bytes | None) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _vector_of(value: bytes | None) -> dict[str, int]:
-    """The offsets the book was read at: our writers put them near the end of the value."""
+def _vector_of(value: bytes | None, mark: bytes) -> dict[str, int]:
+    """The offsets something was read at: our writers put them near the end of the value."""
     text = value or b""
-    at = text.rfind(_BOOK)
+    at = text.rfind(mark)
+    if at < 0:
+        return {}
     end = text.find(b"}", at) + 1
     try:
-        found = orjson.loads(text[at + len(_BOOK) - 1 : end]) if at >= 0 else {}
+        found = orjson.loads(text[at + len(mark) - 1 : end])
         return {str(partition): int(offset) for partition, offset in found.items()}
     except (ValueError, TypeError, AttributeError):
         return {}

@@ -16,7 +16,7 @@ from schemas.checks import DeadlineDue
 from schemas.envelope import Output, Recorded, derived_id
 from schemas.fold import Partition
 from schemas.topics import CHECKS, CLASSIFIED, DECISIONS, LICENSES, ORDERS, PARTITIONS
-from services.classification.orders import Classifier
+from services.classification.orders import Classifier, Products
 from services.license_check.book import License
 from services.license_check.determine import Book
 from services.replay import stages
@@ -121,8 +121,9 @@ class Simulation:
         self.ledger = Folding(stages.ledger_stage())
         self._partitions = partitions
         self._keep = keep
-        self._classifier = classifier
-        self._rules = settings.rules()
+        self._classify_with = stages.classification(classifier, lambda: self.products, settings)
+        self._determine_with = stages.determination(self.book, settings.rules())
+        self.products = Products()
         self._ends: dict[tuple[str, int], int] = defaultdict(int)
         self._queue: deque[Recorded[Any]] = deque()
         self._book: Book | None = None
@@ -192,11 +193,12 @@ class Simulation:
         raise AssertionError(f"the stages do not come to rest at {self._queue[0].place}")
 
     def _classify(self, record: Recorded[Any]) -> None:
-        output = stages.classified(record, self._classifier, self.settings)
-        self._append(output, record, stages.CLASSIFICATION)
+        for output in self._classify_with(record):
+            self._append(output, record, stages.CLASSIFICATION)
 
     def _determine(self, record: Recorded[Any]) -> None:
-        self._append(stages.assessed(record, self.book, self._rules), record, stages.DETERMINE)
+        for output in self._determine_with(record):
+            self._append(output, record, stages.DETERMINE)
 
     def _decide(self, record: Recorded[Any]) -> None:
         if record.source == stages.LEDGER:

@@ -3,26 +3,25 @@
 Every judgement goes through the services' public entry points; nothing is judged here.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from schemas.base import Model
-from schemas.checks import OrderClassified
-from schemas.envelope import Output, Recorded, output_id
 from schemas.fold import Fold
-from schemas.orders import Order
-from schemas.topics import CHECKS, CLASSIFIED, LICENSES, ORDERS, Topic
-from services.classification.orders import Classifier, classify_order, content
+from schemas.topics import CHECKS, LICENSES, Topic
+from services.classification.orders import Classifier, Products
+from services.classification.service import judge_of
 from services.hold_release import service as hold_release
 from services.hold_release.gate import Gate
 from services.license_check import ledger
 from services.license_check import service as license_check
 from services.license_check.book import LICENSE, License
-from services.license_check.determine import Book, Rules, book_of, determine
-from services.runtime.app import Runtime
+from services.license_check.determine import Book, Rules, book_of
+from services.license_check.service import judge_with
+from services.runtime.policies import read_ladder
+from services.runtime.stage import Judge
 
 CLASSIFICATION: Final = "/exportgate/classification"
 DETERMINE: Final = f"/exportgate/{license_check.DETERMINE}"
@@ -31,8 +30,6 @@ LEDGER: Final = f"/exportgate/{license_check.LEDGER}"
 RUNTIME: Final = "/exportgate/runtime"
 OWN: Final = frozenset({CLASSIFICATION, DETERMINE, GATE, LEDGER})
 """CloudEvents sources of what the stages write."""
-WRITER_OF: Final = {CLASSIFIED.name: CLASSIFICATION, CHECKS.name: DETERMINE}
-"""Which sensor's records stand in a topic."""
 ROOT: Final = LICENSE
 """Name of the license among its aggregate's entities: what determination reads."""
 Due = Callable[[Model], list[tuple[str, datetime]]]
@@ -57,7 +54,11 @@ class GateSettings(Model):
 
     def rules(self) -> Rules:
         """Build determination's rules as its service does."""
-        return Rules(require_screening=self.require_screening, event_basis=self.event_basis)
+        return Rules(
+            require_screening=self.require_screening,
+            event_basis=self.event_basis,
+            ladder=read_ladder(),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,28 +81,16 @@ def ledger_stage() -> FoldStage:
     return FoldStage(LICENSES, ledger.fold, license_check.due, LEDGER)
 
 
-def classified(record: Recorded[Any], classifier: Classifier, settings: GateSettings) -> Output:
-    """What classification writes for a record of `orders`."""
-    event = record.event
-    if not isinstance(event, Order):
-        return Runtime.passed_on(record, CLASSIFIED)
-    found = classify_order(
-        event,
-        as_of=record.time,
-        own_day=None if settings.event_basis else record.logged_at,
-        digest=hashlib.sha256(content(event)).hexdigest(),
-        classifier=classifier,
-    )
-    return Output(CLASSIFIED.name, record.key, output_id(record, "classified"), found)
+def classification(
+    classifier: Classifier, products: Callable[[], Products], settings: GateSettings
+) -> Judge:
+    """Classification as its service wires it: what it writes for a record of `orders`."""
+    return judge_of(classifier, products, event_basis=settings.event_basis)
 
 
-def assessed(record: Recorded[Any], book: Callable[[], Book], rules: Rules) -> Output:
-    """What determination writes for a record of `orders.classified`."""
-    event = record.event
-    if not isinstance(event, OrderClassified):
-        return Runtime.passed_on(record, CHECKS)
-    found = determine(event, book(), record.logged_at, rules)
-    return Output(CHECKS.name, record.key, output_id(record, "assessed"), found)
+def determination(book: Callable[[], Book], rules: Rules) -> Judge:
+    """Determination as its service wires it: what it writes for one of `orders.classified`."""
+    return judge_with(book, rules)
 
 
 def read_root(value: bytes) -> License:
@@ -112,6 +101,3 @@ def read_root(value: bytes) -> License:
 def book_at(licenses: Sequence[License], offsets: dict[str, int]) -> Book:
     """The book of these licenses, read at these offsets."""
     return book_of(licenses, offsets)
-
-
-FIRST: Final = ORDERS

@@ -6,16 +6,18 @@ list goes stale the answer names the day itself, and nothing is replaced.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
+from schemas.orders import Order, OrderLine
 from schemas.regimes import ZONES
 from services.classification.classify import Classified
 from services.classification.item import Item
-from services.classification.orders import Classifier
+from services.classification.orders import Classifier, Moments
 from services.classification.policy import PackSet
+from services.classification.products import Product
 
 REMEMBERED_MAX: Final = 200_000
 Moment = date | datetime
@@ -41,12 +43,26 @@ class SteadyClassifier(Classifier):
     stale_from: date = date.max
     _stands_for: dict[Any, Moment] = field(default_factory=dict, repr=False)
 
-    def line(self, item: Item, days: tuple[Moment, ...]) -> Classified:
+    def context(self, order: Order, moments: Moments) -> int:
+        """Number what the lines of an order have in common, days that answer alike included."""
+        return Classifier.context(self, order, tuple([self._steady(each) for each in moments]))
+
+    def line(
+        self,
+        context: int,
+        line: OrderLine,
+        product: Product | None,
+        made: Callable[[], Item],
+        days: Moments,
+    ) -> Classified:
         """Classify one line for its own day and others, as `Classifier.line` does."""
-        as_of = self._steady(item.as_of)
-        if as_of is not item.as_of:
-            item = replace(item, as_of=as_of)
-        return Classifier.line(self, item, tuple(self._steady(day) for day in days))
+
+        def steadily() -> Item:
+            item = made()
+            return replace(item, as_of=self._steady(item.as_of))
+
+        steady_days = tuple([self._steady(day) for day in days])
+        return Classifier.line(self, context, line, product, steadily, steady_days)
 
     def _steady(self, moment: Moment) -> Moment:
         """The first day of a moment's stretch, where all zones agree on the stretch."""

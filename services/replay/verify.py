@@ -24,7 +24,9 @@ from services.replay.ledger_lane import LedgerLane, ledger_lane, ledger_says
 from services.replay.manifest import NAME, Manifest
 from services.replay.order_lane import Incoming, OrderLane, OrderVerifier, gate_says
 from services.replay.policies import Policies
+from services.replay.product_history import product_history
 from services.replay.reading import Archive, open_archive
+from services.replay.rederive import Sensors
 
 ORDER_TOPICS: Final = (DECISIONS.name, ORDERS.name, CLASSIFIED.name, CHECKS.name)
 OTHERS: Final = (PRODUCTS.name, REFERENCE.name)
@@ -138,9 +140,14 @@ def _orders(job: Job, partition: int, incoming: Incoming, books: Books) -> Order
         _policies[job.root] = archive.policies()
         archive.findings.clear()  # told once, by whoever reads the files
     history = books.history()
-    verifier = OrderVerifier(
-        archive, partition, incoming, history, _policies[job.root], rederive=job.rederive
-    )
+    sensors = None
+    if job.rederive:
+        sensors = Sensors(
+            archive.settings, _policies[job.root], history, product_history(archive),
+            archive.partitions(CLASSIFIED.name),
+        )  # fmt: skip
+        archive.findings.clear()
+    verifier = OrderVerifier(archive, partition, incoming, sensors)
     lane = verifier.go(_counter(job, f"orders-{partition}").add)
     history.close()
     return lane
@@ -217,6 +224,7 @@ def _verify(archive: Archive, report: Report, job: Job, processes: int, told: To
         for lane in lanes:
             report.findings += lane.findings
             report.records += lane.records
+            report.in_flight += lane.in_flight
         books = Books({lane.history: lane.versions for lane in lanes})
         given = [(job, at, _incoming(lanes, at), books)
                  for at in range(archive.partitions(CHECKS.name))]  # fmt: skip
