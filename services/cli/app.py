@@ -64,6 +64,7 @@ def _register() -> None:
         orders,
         prices,
         products,
+        prove,
         rates,
         status,
         verify,
@@ -72,6 +73,8 @@ def _register() -> None:
     app.command()(check.check)
     app.command()(demo.demo)
     app.command()(verify.verify)
+    app.command()(prove.prove)
+    app.command("proof-check")(prove.proof_check)
     app.add_typer(archive.app, name="archive")
     app.add_typer(orders.app, name="orders")
     app.add_typer(license_acts.register(), name="licenses")

@@ -8,7 +8,7 @@ from typing import Final
 from schemas.topics import LICENSES
 from services.replay.errors import Finding
 from services.replay.manifest import Place
-from services.replay.reading import Archive
+from services.replay.reading import Archive, Headers
 from services.replay.rederive import NAMED_MAX, differences, plain_of
 from services.runtime.codec import Raw, Send
 
@@ -54,11 +54,22 @@ def _explained(finding: Finding, said: dict[Place, Captured], archive: Archive) 
     return replace(finding, order=order, text=f"{finding.text}: {_words(recorded, sends)}")
 
 
+def kind_of(headers: Headers) -> str:
+    """A record's type in short: `reservation.granted`."""
+    name = next((value for name, value in headers if name == "ce_type"), None) or b""
+    return ".".join(name.decode(errors="replace").split(".")[1:3])
+
+
 def _words(recorded: Raw, sends: list[Send]) -> str:
     """What differs from the most alike of what the fold says there."""
     alike = [send for send in sends if send.topic == recorded.topic and send.key == recorded.key]
     if not alike:
         return "the fold says nothing of it there"
     found = [list(differences(plain_of(recorded.value), plain_of(send.value))) for send in alike]
+    kind = kind_of(recorded.headers)
+    said = {kind_of(send.headers): plain_of(send.value) for send in alike}
+    if kind not in said:
+        others = [f"{name} {value.get('reason', '')}".strip() for name, value in said.items()]
+        return f"recorded {kind}, the fold says {' and '.join(others)}"
     words = min(found, key=len) or ["the headers differ"]
     return "; ".join(words[:NAMED_MAX])

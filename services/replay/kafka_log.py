@@ -1,8 +1,10 @@
 """Kafka as a log to be archived. It reads: its credentials need Read and Describe, and no more."""
 
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from services.replay.archive import ARCHIVED
+from services.replay.archive import ARCHIVED, READ_RECORDS
+from services.replay.proof import Source
 from services.replay.stages import GateSettings
 from services.runtime.broker import connect
 from services.runtime.codec import Raw
@@ -32,6 +34,19 @@ class KafkaLog:
     def close(self) -> None:
         """Disconnect."""
         self._reader.close()
+
+
+def of_kafka(log: KafkaLog) -> Source:
+    """Read a proof's records from Kafka itself."""
+
+    def rows(topic: str, partition: int, wanted: Callable[[bytes], bool]) -> Iterator[Raw]:
+        low, high = log.ends(topic)[partition]
+        for start in range(low, high, READ_RECORDS):
+            for raw in log.between(topic, partition, start, min(start + READ_RECORDS, high)):
+                if raw.key is not None and wanted(raw.key):
+                    yield raw
+
+    return Source({"cluster": log.cluster}, log.partitions.__getitem__, rows)
 
 
 def gate_settings(settings: Settings) -> GateSettings:

@@ -112,6 +112,14 @@ class Archive:
             key.decode(errors="replace"): offset for key, offset in found.items() if key is not None
         }
 
+    def has_key(self, entry: Entry, wanted: Callable[[bytes], bool]) -> bool:
+        """Whether a segment has a record under a wanted key; also where it cannot be told."""
+        try:
+            table = pq.read_table(self.root / entry["path"], columns=["key"])
+            return any(key is not None and wanted(key) for key in table.column("key").to_pylist())
+        except _DAMAGED:
+            return True
+
     def rows_of(self, entry: Entry) -> list[Row]:
         """Read one segment, with every check there is."""
         path = entry["path"]
