@@ -68,12 +68,14 @@ def _register() -> None:
         rates,
         status,
         verify,
+        what_if,
     )  # fmt: skip
 
     app.command()(check.check)
     app.command()(demo.demo)
     app.command()(verify.verify)
     app.command()(prove.prove)
+    app.command("what-if")(what_if.what_if)
     app.command("proof-check")(prove.proof_check)
     app.add_typer(archive.app, name="archive")
     app.add_typer(orders.app, name="orders")

@@ -41,7 +41,9 @@ class SteadyClassifier(Classifier):
 
     edges: tuple[date, ...] = ()
     stale_from: date = date.max
-    _stands_for: dict[Any, Moment] = field(default_factory=dict, repr=False)
+    law_of: date | None = None
+    """A day whose law is asked about, whatever the days of the orders."""
+    _stands_for: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def context(self, order: Order, moments: Moments) -> int:
         """Number what the lines of an order have in common, days that answer alike included."""
@@ -62,14 +64,31 @@ class SteadyClassifier(Classifier):
             return replace(item, as_of=self._steady(item.as_of))
 
         steady_days = tuple([self._steady(day) for day in days])
-        return Classifier.line(self, context, line, product, steadily, steady_days)
+        found = Classifier.line(self, context, line, product, steadily, steady_days)
+        return found if self.law_of is None else self._unending(found)
+
+    def _unending(self, found: Classified) -> Classified:
+        """A law that holds for the whole stream does not change within it."""
+        if all(verdict.next_change is None for verdict in found.regimes.values()):
+            return found
+        known = self._stands_for.get(id(found))
+        if known is None or known[0] is not found:
+            regimes = {
+                name: verdict.model_copy(update={"next_change": None})
+                for name, verdict in found.regimes.items()
+            }
+            known = self._stands_for[id(found)] = (found, replace(found, regimes=regimes))
+        kept: Classified = known[1]
+        return kept
 
     def _steady(self, moment: Moment) -> Moment:
         """The first day of a moment's stretch, where all zones agree on the stretch."""
+        if self.law_of is not None:
+            return self.law_of
         hour: Moment = moment
         if isinstance(moment, datetime):
             hour = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-        found = self._stands_for.get(hour)
+        found: Moment | None = self._stands_for.get(hour)
         if found is None:
             if len(self._stands_for) >= REMEMBERED_MAX:
                 self._stands_for.clear()
