@@ -93,6 +93,10 @@ class Policies:
         """The classifier under exactly these packs; None where one of them is not known."""
         return self._known.get(refs)
 
+    def any(self) -> Classifier | None:
+        """Some classifier, for what is passed on and rests on no pack."""
+        return self.latest or next(iter(self._known.values()), None)
+
     def unknown(self, refs: Iterable[tuple[str, str, str]]) -> list[str]:
         """Name the packs among these that no bundle has."""
         digests = {digest for known in self._known for _, _, digest in known}

@@ -81,7 +81,7 @@ class Sensors:
                 return Rederived(_as_read(row, order, output, send, CLASSIFICATION))
         recorded = plain_of(row.raw.value)
         refs = refs_in(recorded)
-        classifier = self.policies.classifier(refs) if refs else guess
+        classifier = self.policies.classifier(refs) if refs else self.policies.any()
         if classifier is None:
             named = ", ".join(self.policies.unknown(refs)) or "these versions together"
             return Rederived(None, [_finding("pack", row, recorded, f"unknown: {named}")])

@@ -5,26 +5,34 @@ deadlines fall due in between. No broker, no Redis, no clock: equal inputs, equa
 """
 
 import heapq
-from collections import defaultdict, deque
-from collections.abc import Callable
+import zlib
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from schemas.base import Model
 from schemas.checks import DeadlineDue
+from schemas.decisions import OrderClosed, OrderRejected
 from schemas.envelope import Output, Recorded, derived_id
 from schemas.fold import Partition
 from schemas.topics import CHECKS, CLASSIFIED, DECISIONS, LICENSES, ORDERS, PARTITIONS
 from services.classification.orders import Classifier, Products
+from services.hold_release.state import OrderState
 from services.license_check.book import License
 from services.license_check.determine import Book
 from services.replay import stages
-from services.replay.stages import FoldStage, GateSettings
+from services.replay.cold import ColdEntities
+from services.replay.stages import ROOT, FoldStage, GateSettings
 from services.runtime.murmur import partition_of
 
 STEPS_MAX: Final = 100_000
 """Records that one input may lead to; more is a loop in the stages."""
+RECENT_MAX: Final = 4_000
+"""Orders kept as objects; those touched longest ago are packed first."""
+FORGET_AFTER: Final = timedelta(days=45)
+"""How long a closed order is known: what is said of it later has no effect here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +53,73 @@ Keep = Callable[[Recorded[Any], Output, Recorded[Any] | None, str], Recorded[Any
 """Told of every record: (as it would stand, output, its cause, source); what it returns is read."""
 
 
+class Orders:
+    """The gate's memory of years: recent orders as objects, the others as the bytes they are."""
+
+    def __init__(self) -> None:
+        """Know nothing."""
+        self._recent: OrderedDict[str, Model] = OrderedDict()
+        self._resting: dict[str, bytes] = {}
+
+    def of(self, key: str) -> dict[str, Model]:
+        """The aggregate of an order, as the fold takes it."""
+        state = self.state(key)
+        return {} if state is None else {ROOT: state}
+
+    def state(self, key: str) -> Model | None:
+        """What is known of an order."""
+        found = self._recent.get(key)
+        if found is None and (resting := self._resting.get(key)) is not None:
+            found = OrderState.model_validate_json(zlib.decompress(resting))
+        return found
+
+    def put(self, key: str, changes: Mapping[str, Model | None]) -> None:
+        """Take what a step changed."""
+        state = changes.get(ROOT)
+        if state is None:
+            return
+        self._resting.pop(key, None)
+        self._recent[key] = state
+        self._recent.move_to_end(key)
+        if len(self._recent) > RECENT_MAX:
+            idle, old = self._recent.popitem(last=False)
+            self._resting[idle] = zlib.compress(old.model_dump_json(exclude_none=True).encode(), 1)
+
+    def forget(self, key: str) -> None:
+        """Forget an order."""
+        self._recent.pop(key, None)
+        self._resting.pop(key, None)
+
+
+class Books:
+    """The ledger's memory: every license with its reservations, of which few are touched again."""
+
+    def __init__(self) -> None:
+        """Know nothing."""
+        self.aggregates: dict[str, ColdEntities] = {}
+
+    def of(self, key: str) -> Mapping[str, Model]:
+        """The aggregate of a license, as the fold takes it."""
+        found = self.aggregates.get(key)
+        return {} if found is None else found
+
+    def state(self, key: str) -> Model | None:
+        """What is known of a license."""
+        return self.of(key).get(ROOT)
+
+    def put(self, key: str, changes: Mapping[str, Model | None]) -> None:
+        """Take what a step changed."""
+        aggregate = self.aggregates.setdefault(key, ColdEntities())
+        for name, entity in changes.items():
+            aggregate.put(name, entity)
+
+
 @dataclass(slots=True)
 class Folding:
     """A fold in memory: aggregates, partitions, and the deadlines that are waited for."""
 
     stage: FoldStage
-    aggregates: dict[str, dict[str, Model]] = field(default_factory=dict)
+    memory: Orders | Books
     partitions: dict[int, Partition] = field(default_factory=dict)
     waiting: list[tuple[datetime, str, str]] = field(default_factory=list)
     noted: dict[str, dict[str, datetime]] = field(default_factory=dict)
@@ -61,16 +130,12 @@ class Folding:
         partition = self.partitions.get(record.partition)
         if partition is None:
             partition = Partition(record.partition)
-        aggregate = self.aggregates.setdefault(key, {})
+        aggregate = self.memory.of(key)
         step = self.stage.fold(aggregate, record, partition.at(record.logged_at))
         self.partitions[record.partition] = step.partition
-        for name, entity in step.changes.items():
-            if entity is None:
-                aggregate.pop(name, None)
-            else:
-                aggregate[name] = entity
         if step.changes:
-            self._note(key, aggregate.get(stages.ROOT))
+            self.memory.put(key, step.changes)
+            self._note(key, self.memory.state(key))
         return step.outputs
 
     def _note(self, key: str, root: Model | None) -> None:
@@ -98,11 +163,6 @@ class Folding:
         heapq.heappop(self.waiting)
         self.noted.get(key, {}).pop(name, None)
 
-    def forget(self, key: str) -> None:
-        """Drop an aggregate that nothing will concern any more."""
-        self.aggregates.pop(key, None)
-        self.noted.pop(key, None)
-
 
 class Simulation:
     """Simulated topics and the stages between them."""
@@ -117,8 +177,10 @@ class Simulation:
     ) -> None:
         """Start with empty logs."""
         self.settings = settings
-        self.gate = Folding(stages.gate_stage(settings))
-        self.ledger = Folding(stages.ledger_stage())
+        self.orders, self.books = Orders(), Books()
+        self.gate = Folding(stages.gate_stage(settings), self.orders)
+        self.ledger = Folding(stages.ledger_stage(), self.books)
+        self._closed: deque[tuple[datetime, str]] = deque()
         self._partitions = partitions
         self._keep = keep
         self._classify_with = stages.classification(classifier, lambda: self.products, settings)
@@ -144,6 +206,7 @@ class Simulation:
         output = Output(said.topic, said.key, said.id, said.event, time=said.time)
         self._append(output, None, said.source)
         self._rest()
+        self._forget_closed()
 
     def pass_until(self, moment: datetime) -> None:
         """Let log time pass: what falls due before the moment is said and answered."""
@@ -212,11 +275,21 @@ class Simulation:
             self._append(output, record, stages.LEDGER)
 
     def _tell(self, record: Recorded[Any]) -> None:
+        if isinstance(record.event, OrderClosed | OrderRejected):
+            self._closed.append((record.logged_at, record.key))
         self.on_decision(record)
+
+    def _forget_closed(self) -> None:
+        """Forget orders that are over for so long that nothing is expected of them any more."""
+        assert self._now is not None, "asked after an input"
+        while self._closed and self._closed[0][0] < self._now - FORGET_AFTER:
+            _, key = self._closed.popleft()
+            self.orders.forget(key)
+            self.gate.noted.pop(key, None)
 
     def licenses(self) -> list[License]:
         """Every license as it stands."""
-        roots = (aggregate.get(stages.ROOT) for aggregate in self.ledger.aggregates.values())
+        roots = (aggregate.get(ROOT) for aggregate in self.books.aggregates.values())
         return [root for root in roots if isinstance(root, License)]
 
     def book(self) -> Book:

@@ -7,15 +7,14 @@ shipped when they were, where the order is released then.
 
 import gc
 import pickle
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from schemas.base import Model, changed
+from schemas.base import changed
 from schemas.checks import ReservationGranted, ReservationRefused
 from schemas.decisions import Decided, OrderReleased
 from schemas.envelope import Recorded
@@ -29,12 +28,10 @@ from services.classification.products import Product
 from services.hold_release.state import OrderState
 from services.replay.inputs import spooled
 from services.replay.simulate import Input, Simulation
-from services.replay.stages import ROOT, GateSettings
+from services.replay.stages import GateSettings
 from services.replay.steady import SteadyClassifier, steady
 from services.runtime.packs import Choice, read_packs
 
-KEPT_FOR: Final = timedelta(days=30)
-"""How long a closed order stays whole: goods may come back. Then what is large of it goes."""
 EXHAUSTED: Final = "LICENSE_EXHAUSTED"
 
 
@@ -139,7 +136,6 @@ class _Running:
         self._scenario = scenario
         self._sim = Simulation(classifier_of(scenario), settings)
         self._sim.on_decision, self._sim.on_answer = self._decided, self._answered
-        self._closed: deque[tuple[datetime, str]] = deque()
         self._products: dict[str, Product] = {}
         self._now = datetime.min.replace(tzinfo=UTC)
         self.course = Course()
@@ -156,7 +152,6 @@ class _Running:
             self._note_product(said)
         elif said.topic != LICENSES.name or self._scenario.licenses is None:
             self._sim.say(self._priced(self._shipped(said)))
-        self._shrink_closed()
 
     def _enter_licenses(self, at: datetime) -> None:
         """Another book is there before the first word."""
@@ -176,7 +171,7 @@ class _Running:
         event = said.event
         if not isinstance(event, OrderShipped):
             return said
-        state = self._sim.gate.aggregates.get(said.key, {}).get(ROOT)
+        state = self._sim.orders.state(said.key)
         if not isinstance(state, OrderState) or state.release is None:
             return said
         return replace(said, event=changed(event, decision_id=state.release.decision_id))
@@ -198,8 +193,6 @@ class _Running:
         run.decisions.append((event.decision, record.logged_at, codes))
         if run.released_at is None and isinstance(event, OrderReleased):
             run.released_at = record.logged_at
-        if event.decision in ("CLOSED", "REJECTED"):
-            self._closed.append((record.logged_at, record.key))
 
     def _answered(self, record: Recorded[Any]) -> None:
         event = record.event
@@ -214,13 +207,6 @@ class _Running:
         drawn = self.course.licenses.setdefault(license_id, Drawn())
         drawn.runs_out = drawn.runs_out or at
 
-    def _shrink_closed(self) -> None:
-        while self._closed and self._closed[0][0] < self._now - KEPT_FOR:
-            _, key = self._closed.popleft()
-            state = self._sim.gate.aggregates.get(key, {}).get(ROOT)
-            if isinstance(state, OrderState) and state.assessed is not None:
-                self._sim.gate.aggregates[key][ROOT] = _shrunk(state)
-
     def end(self) -> Course:
         """Say how every license ended."""
         for license_ in self._sim.licenses():
@@ -228,10 +214,6 @@ class _Running:
             drawn = self.course.licenses.setdefault(license_.license_id, Drawn())
             drawn.left = balance.model_dump(mode="json", exclude_none=True)
         return self.course
-
-
-def _shrunk(state: OrderState) -> Model:
-    return changed(state, assessed=None, release=None, past=(), findings=(), votes=())
 
 
 def priced(order: Order, factor: Decimal) -> Order:

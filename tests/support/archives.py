@@ -23,9 +23,9 @@ from tests.support.years import SETTINGS, Years
 class HeldLog:
     """A log in memory, as the archiver reads one."""
 
-    def __init__(self) -> None:
+    def __init__(self, partitions: int = PARTITIONS) -> None:
         self.cluster = "years"
-        self.partitions = {topic.name: PARTITIONS for topic in ARCHIVED}
+        self.partitions = {topic.name: partitions for topic in ARCHIVED}
         self.records: dict[str, dict[int, list[Raw]]] = defaultdict(lambda: defaultdict(list))
 
     def take(self, raw: Raw) -> None:
@@ -35,7 +35,7 @@ class HeldLog:
     def ends(self, topic: str) -> dict[int, tuple[int, int]]:
         """(low, high) of every partition."""
         found = self.records[topic]
-        return {at: (0, len(found.get(at, ()))) for at in range(PARTITIONS)}
+        return {at: (0, len(found.get(at, ()))) for at in range(self.partitions[topic])}
 
     def between(self, topic: str, partition: int, start: int, end: int) -> list[Raw]:
         """Records from `start` to before `end`."""
@@ -51,10 +51,10 @@ def archived(root: Path, log: HeldLog) -> None:
     Archiver(manifest, log).round()
 
 
-def years(seed: int, count: int, **more: object) -> HeldLog:
-    """The log of some years of orders."""
-    log = HeldLog()
-    Years(seed, count, log.take, **more).run()  # type: ignore[arg-type]
+def years(seed: int, count: int, partitions: int = PARTITIONS) -> HeldLog:
+    """The log of three years of orders."""
+    log = HeldLog(partitions)
+    Years(seed, count, log.take, partitions=partitions).run()
     return log
 
 

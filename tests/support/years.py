@@ -5,6 +5,7 @@ are amended, suspended or revoked, officers' findings, votes and rejections, re-
 come twice. Every record goes through its bytes, as on a real log. Equal arguments, equal logs.
 """
 
+import hashlib
 import heapq
 import random
 from collections.abc import Callable, Iterator
@@ -35,7 +36,10 @@ from schemas.orders import (
     ShippedLine,
     order_key,
 )
-from schemas.topics import CHECKS, LICENSES, ORDERS, PARTITIONS
+from schemas.reference import ProductClassified
+from schemas.topics import CHECKS, LICENSES, ORDERS, PARTITIONS, PRODUCTS
+from services.classification.orders import Products
+from services.classification.products import Product, entries_digest
 from services.generator.goods import COVERED, CUSTOMERS, FREE, LICENSED, OVERLAP, UNCOVERED, VAGUE
 from services.replay.simulate import Input, Simulation
 from services.replay.stages import OWN, GateSettings
@@ -78,17 +82,20 @@ class Years:
     worlds: int = 1
     start: date = START
     end: date = END
+    partitions: int = PARTITIONS
     per_license: int = 0
     """Orders a year that a license has room for; 0: chosen so that some run out."""
     orders: dict[str, Order] = field(default_factory=dict)
     held: dict[str, Decided] = field(default_factory=dict)
     _later: list[tuple[datetime, int, Callable[[datetime], None]]] = field(default_factory=list)
     _numbered: int = 0
+    _known: dict[str, Product] = field(default_factory=dict)
+    _offsets: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.choice = random.Random(f"{self.seed}/{self.world}")
         classifier = steady(load_packs("reported"))
-        self.sim = _Twice(classifier, SETTINGS, keep=self._keep, partitions=PARTITIONS)
+        self.sim = _Twice(classifier, SETTINGS, keep=self._keep, partitions=self.partitions)
         self.sim.chance = random.Random(f"twice/{self.seed}/{self.world}")
         self.sim.on_decision = self._decided
 
@@ -108,14 +115,25 @@ class Years:
         raw = Raw(record.topic, record.partition, record.offset, send.key, send.value, headers,
                   round(record.logged_at.timestamp() * 1000))  # fmt: skip
         self.take(raw)
-        return read(raw, PARTITIONS).record
+        if raw.topic == PRODUCTS.name:
+            self._note_product(raw)
+        return read(raw, self.partitions).record
+
+    def _note_product(self, raw: Raw) -> None:
+        """Classification reads every product before the next order."""
+        event = read(raw, self.partitions).record.event
+        digest = hashlib.sha256(raw.value or b"").hexdigest()
+        self._offsets[str(raw.partition)] = raw.offset + 1
+        self._known[event.key] = Product(event.sku, event, raw.offset, digest)
+        offsets = dict(sorted(self._offsets.items(), key=lambda each: int(each[0])))
+        self.sim.products = Products(dict(self._known), offsets)
 
     def _own_id(self, text: str) -> str:
         """Name an order or license so that it falls into this world's partitions."""
         for at in range(1_000):
             name = f"{text}{at or ''}" if self.worlds > 1 else text
             key = name if text.startswith(("CN", "US")) else order_key("erp", name)
-            if partition_of(key.encode(), PARTITIONS) % self.worlds == self.world:
+            if partition_of(key.encode(), self.partitions) % self.worlds == self.world:
                 return name
         raise AssertionError("no name falls into this world")
 
@@ -130,6 +148,7 @@ class Years:
     def run(self) -> None:
         """Say everything, in the order of time."""
         self._schedule_licenses()
+        self._schedule_products()
         for moment in self._arrivals():
             self._catch_up(moment)
             self._place(moment)
@@ -197,6 +216,8 @@ class Years:
         line = {"line_id": line_id, "description": good.description, "quantity": str(quantity),
                 "unit": good.unit, "value": str(quantity * good.price), "currency": "CNY",
                 "origin": "CN"}  # fmt: skip
+        if good in VAGUE:
+            line["sku"] = f"V{VAGUE.index(good)}-{good.unit}"
         return line if good.hs_code is None else {**line, "hs_code": good.hs_code}
 
     def _amend(self, key: str, at: datetime) -> None:
@@ -238,7 +259,6 @@ class Years:
             self._plan(self._soon(record.logged_at, HOUR, 2 * DAY), lambda t: self._act(event, t))
         else:
             self.orders.pop(key, None)
-            self.sim.gate.noted.pop(key, None)
 
     def _ship(self, released: OrderReleased, at: datetime) -> None:
         order = self.orders.get(released.key)
@@ -260,7 +280,7 @@ class Years:
             self._plan(self._soon(at, 5 * DAY, 20 * DAY), lambda t: self._return(order, t))
 
     def _stands(self, released: OrderReleased) -> bool:
-        state: Any = self.sim.gate.aggregates.get(released.key, {}).get("")
+        state: Any = self.sim.orders.state(released.key)
         return state is not None and state.decision_id == released.decision_id
 
     def _return(self, order: Order, at: datetime) -> None:
@@ -301,6 +321,31 @@ class Years:
         )  # fmt: skip
         event_id = derived_id("officer", officer, held.decision_id, action)
         self.say(CHECKS.name, held.key, event, event_id, "/exportgate/cli", at)
+
+    # Products
+
+    def _schedule_products(self) -> None:
+        """Officers confirm what some of the vague goods are, one exporter after the other."""
+        for exporter in EXPORTERS:
+            for at, good in enumerate(VAGUE):
+                moment = datetime.combine(self.start, time(3), UTC)
+                when = self._soon(moment, 100 * DAY, 900 * DAY)
+                sku = f"V{at}-{good.unit}"
+                self._plan(when, lambda t, e=exporter, s=sku: self._confirm(e, s, t))  # type: ignore[misc]
+
+    def _confirm(self, exporter: str, sku: str, at: datetime) -> None:
+        packs = load_packs("reported")
+        current = {key: packs.on(key, at.date()) for key in packs.keys}
+        event = ProductClassified(
+            exporter_id=exporter, sku=sku, codes=dict.fromkeys(current, "NONE"), officer="li",
+            citation="data sheet of the maker", date=at.date(),
+            packs={key: compiled.digest for key, compiled in current.items()},
+            entries={key: entries_digest(compiled, None) for key, compiled in current.items()},
+        )  # fmt: skip
+        key = event.key
+        if partition_of(key.encode(), self.partitions) % self.worlds != self.world:
+            return
+        self.say(PRODUCTS.name, key, event, f"product {key} {at}", "/exportgate/cli", at)
 
     # Licenses
 

@@ -9,7 +9,7 @@ import pytest
 
 from schemas.topics import LICENSES, ORDERS
 from services.replay import archive as archiving
-from services.replay import retention
+from services.replay import retention, segments
 from services.replay.archive import Archiver, create, open_to_append, segments_of
 from services.replay.errors import ArchiveError
 from services.replay.manifest import NAME, Manifest, read_manifest
@@ -92,7 +92,7 @@ def test_killed_anywhere_the_archive_is_the_log(tmp_path: Path, monkeypatch: Any
     root = fresh(tmp_path / "a", log)
     monkeypatch.setattr(archiving, "SEGMENT_RECORDS", 3)
     choice = random.Random(2)
-    whole, append = archiving.write_segment, Manifest.append
+    whole, append = segments.write_segment, Manifest.append
     deaths = 0
 
     def write(*arguments: Any) -> bytes:

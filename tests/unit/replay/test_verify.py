@@ -34,7 +34,7 @@ def segment_of(root: Path, topic: str) -> Path:
     """The largest segment of a topic."""
     entries = [e for key, es in read_manifest(root).segments().items() for e in es
                if key[0] == topic]  # fmt: skip
-    return root / max(entries, key=lambda entry: entry["records"])["path"]
+    return root / str(max(entries, key=lambda entry: entry["records"])["path"])
 
 
 def forged(root: Path, wanted: Callable[[Raw], bool], change: Callable[[Any], None]) -> Raw:

@@ -102,7 +102,7 @@ def test_the_seed_question_adds_up_to_a_recount(inputs: list[Input]) -> None:
 
     was, would = brute(kept, base), brute(kept, other)
     end = max(each.at for each in kept)
-    held = defaultdict(lambda: [0, 0, Decimal(0), timedelta(0)])  # type: ignore[var-annotated]
+    held: dict[str, list[Any]] = defaultdict(lambda: [0, 0, Decimal(0), timedelta(0)])
     for key in was:
         first = next((at for word, at in was[key] if word == "RELEASED"), None)
         then = next((at for word, at in would[key] if word == "RELEASED"), None)
