@@ -1,4 +1,4 @@
-"""The archive of every release verifies under this one, exactly: what was decided stays provable."""
+"""The archive of every release verifies under this one: what was decided stays provable."""
 
 from pathlib import Path
 
