@@ -47,7 +47,7 @@ def run(*arguments: str) -> tuple[float, int, dict[str, Any]]:
     began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-c", PEAK, "exportgate", *arguments, "--json"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=True, env=os.environ,
+        capture_output=True, check=True, env=os.environ,
     )  # fmt: skip
     seconds = time.monotonic() - began
     own, child = map(int, done.stderr.decode().rsplit("peak ", 1)[1].split()[:2])
