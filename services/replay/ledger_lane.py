@@ -5,14 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from schemas.base import Model
 from schemas.checks import Unreadable
-from schemas.fold import Partition
+from schemas.fold import FORGET_EVERY, Partition
 from schemas.topics import CHECKS, LICENSES
 from services.license_check.book import License
 from services.replay import stages
-from services.replay.cold import ColdEntities
 from services.replay.errors import Finding
 from services.replay.explain import Captured
+from services.replay.forgetting import forget_old
 from services.replay.history import HistoryWriter, Versions
 from services.replay.links import NO_CAUSE, Link, cause_of, compare
 from services.replay.origin import UNCAUSED, foreign
@@ -74,7 +75,7 @@ class _Run:
         self._stage = stages.ledger_stage()
         self._own = (LICENSES.name, lane.partition)
         self._state = Partition(lane.partition)
-        self._aggregates: dict[str, ColdEntities] = {}
+        self._aggregates: dict[str, dict[str, Model]] = {}
         self._licenses = archive.partitions(LICENSES.name)
         self._checks = archive.partitions(CHECKS.name)
 
@@ -129,11 +130,16 @@ class _Run:
     def fold(self, one: Read) -> None:
         """Fold one record; note what is said and how the license stands."""
         record: Any = one.record
-        aggregate = self._aggregates.setdefault(record.key, ColdEntities())
+        if record.offset % FORGET_EVERY == 0:
+            forget_old(self._aggregates, self._stage.forget, self._state)
+        aggregate = self._aggregates.setdefault(record.key, {})
         step = self._stage.fold(aggregate, record, self._state.at(record.logged_at))
         self._state = step.partition
         for name, entity in step.changes.items():
-            aggregate.put(name, entity)
+            if entity is None:
+                aggregate.pop(name, None)
+            else:
+                aggregate[name] = entity
         root = step.changes.get(ROOT)
         if isinstance(root, License) and self._history is not None:
             self._history.put(root, record.offset + 1)

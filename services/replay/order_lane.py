@@ -10,12 +10,13 @@ from schemas.base import Model
 from schemas.checks import ReleaseStale, Unreadable
 from schemas.decisions import Decided
 from schemas.envelope import Output, Recorded
-from schemas.fold import Partition
+from schemas.fold import FORGET_EVERY, Partition
 from schemas.topics import CHECKS, CLASSIFIED, DECISIONS, LICENSES, ORDERS
 from services.replay import stages
 from services.replay.chain import ChainCheck
 from services.replay.errors import Finding
 from services.replay.explain import Captured
+from services.replay.forgetting import forget_old
 from services.replay.ledger_lane import Heard, Said
 from services.replay.links import NO_CAUSE, Link, cause_of, compare
 from services.replay.manifest import Place
@@ -238,6 +239,8 @@ class OrderVerifier:
     def _fold(self, one: Read) -> None:
         record: Recorded[Any] = one.record
         self._follow_chain(record.offset)
+        if record.offset % FORGET_EVERY == 0:
+            forget_old(self._aggregates, self._stage.forget, self._state)
         aggregate = self._aggregates.setdefault(record.key, {})
         step = self._stage.fold(aggregate, record, self._state.at(record.logged_at))
         self._state = step.partition
@@ -245,7 +248,7 @@ class OrderVerifier:
         if entity is not None:
             aggregate[ROOT] = entity
         if self._last_of.get(record.key) == record.offset:
-            del self._aggregates[record.key]
+            self._aggregates.pop(record.key, None)
         for output in step.outputs:
             self._say(one, output)
 

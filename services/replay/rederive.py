@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import orjson
 
+from schemas.checks import Rate
 from schemas.classification import Verdict
 from schemas.envelope import Output, Recorded
 from services.classification.orders import Classifier
@@ -19,6 +20,7 @@ from services.replay.errors import Finding
 from services.replay.history import History
 from services.replay.policies import Policies, refs_in
 from services.replay.product_history import ProductHistory
+from services.replay.rate_history import RateHistory
 from services.replay.reading import Row, said_by
 from services.replay.stages import CLASSIFICATION, DETERMINE, GateSettings
 from services.runtime.codec import Read, Send, read
@@ -47,16 +49,20 @@ class Sensors:
     policies: Policies
     history: History
     products: ProductHistory
+    rates: RateHistory
     partitions: int
     """Of `orders.classified`."""
     _judges: dict[int, Judge] = field(default_factory=dict)
     _vector: dict[str, int] = field(default_factory=dict)
     _book: dict[str, int] = field(default_factory=dict)
+    _rates: tuple[Rate, ...] = ()
 
     def __post_init__(self) -> None:
         """Wire determination; classification is wired for each set of packs."""
         rules = self.settings.rules()
-        self._determine = stages.determination(lambda: self.history.book(self._book), rules)
+        self._determine = stages.determination(
+            lambda: self.history.book(self._book), rules, lambda: self._rates
+        )
 
     def _classified(self, classifier: Classifier, order: Read) -> tuple[Output, Send]:
         judge = self._judges.get(id(classifier))
@@ -99,12 +105,16 @@ class Sensors:
     def assessed(self, row: Row, classified: Read) -> Rederived:
         """Determine an order again, with the license book at the offsets its record names."""
         self._book = _vector_of(row.raw.value, _BOOK)
-        output, send = self._assessed(classified)
-        if said_by(send) != row.said:
+        known = self.rates.until(row.raw.timestamp_ms)
+        for self._rates in known:
+            output, send = self._assessed(classified)
+            if said_by(send) == row.said:
+                return Rederived(_as_read(row, classified, output, send, DETERMINE))
+        for self._rates in known:
             # What was derived again may carry its numbers otherwise than what is read from bytes.
             output, send = self._assessed(read(classified.raw, self.partitions))
-        if said_by(send) == row.said:
-            return Rederived(_as_read(row, classified, output, send, DETERMINE))
+            if said_by(send) == row.said:
+                return Rederived(_as_read(row, classified, output, send, DETERMINE))
         recorded = plain_of(row.raw.value)
         return _differing(row, recorded, send, lambda regime: regime.get("verdict", {}))
 
@@ -118,6 +128,7 @@ def _as_read(row: Row, cause: Read, output: Output, send: Send, source: str) -> 
         output.event, output.id, output.source or source, output.time or before.time, raw.topic,
         raw.partition, raw.offset, output.key,
         datetime.fromtimestamp(raw.timestamp_ms / 1000, UTC), before.traceparent, raw.value,
+        before.since or before.logged_at,
     )  # fmt: skip
     return Read(raw, record)
 

@@ -9,14 +9,14 @@ import zlib
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from schemas.base import Model
-from schemas.checks import DeadlineDue
+from schemas.checks import DeadlineDue, Rate
 from schemas.decisions import OrderClosed, OrderRejected
 from schemas.envelope import Output, Recorded, derived_id
-from schemas.fold import Partition
+from schemas.fold import FORGET_EVERY, Forget, Partition
 from schemas.topics import CHECKS, CLASSIFIED, DECISIONS, LICENSES, ORDERS, PARTITIONS
 from services.classification.orders import Classifier, Products
 from services.hold_release.state import OrderState
@@ -31,8 +31,6 @@ STEPS_MAX: Final = 100_000
 """Records that one input may lead to; more is a loop in the stages."""
 RECENT_MAX: Final = 4_000
 """Orders kept as objects; those touched longest ago are packed first."""
-FORGET_AFTER: Final = timedelta(days=45)
-"""How long a closed order is known: what is said of it later has no effect here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +58,7 @@ class Orders:
         """Know nothing."""
         self._recent: OrderedDict[str, Model] = OrderedDict()
         self._resting: dict[str, bytes] = {}
+        self._closed: dict[int, dict[str, None]] = {}
 
     def of(self, key: str) -> dict[str, Model]:
         """The aggregate of an order, as the fold takes it."""
@@ -85,18 +84,28 @@ class Orders:
             idle, old = self._recent.popitem(last=False)
             self._resting[idle] = zlib.compress(old.model_dump_json(exclude_none=True).encode(), 1)
 
-    def forget(self, key: str) -> None:
-        """Forget an order."""
-        self._recent.pop(key, None)
-        self._resting.pop(key, None)
+    def closed(self, key: str, partition: int) -> None:
+        """An order is over: some day it is forgotten."""
+        self._closed.setdefault(partition, {})[key] = None
+
+    def forget_old(self, forget: Forget, partition: Partition) -> None:
+        """Forget what is long over, as the runtime does; only what is over can be."""
+        own = self._closed.get(partition.number, {})
+        for key in list(own):
+            if not list(forget(self.of(key), partition.log_time)):
+                continue
+            del own[key]
+            self._recent.pop(key, None)
+            self._resting.pop(key, None)
 
 
 class Books:
     """The ledger's memory: every license with its reservations, of which few are touched again."""
 
-    def __init__(self) -> None:
+    def __init__(self, partitions: int) -> None:
         """Know nothing."""
         self.aggregates: dict[str, ColdEntities] = {}
+        self._partitions = partitions
 
     def of(self, key: str) -> Mapping[str, Model]:
         """The aggregate of a license, as the fold takes it."""
@@ -112,6 +121,14 @@ class Books:
         aggregate = self.aggregates.setdefault(key, ColdEntities())
         for name, entity in changes.items():
             aggregate.put(name, entity)
+
+    def forget_old(self, forget: Forget, partition: Partition) -> None:
+        """Forget what is long over, as the runtime does."""
+        for key, aggregate in self.aggregates.items():
+            if partition_of(key.encode(), self._partitions) != partition.number:
+                continue
+            for name in list(forget(aggregate, partition.log_time)):
+                aggregate.put(name, None)
 
 
 @dataclass(slots=True)
@@ -130,6 +147,8 @@ class Folding:
         partition = self.partitions.get(record.partition)
         if partition is None:
             partition = Partition(record.partition)
+        if record.offset % FORGET_EVERY == 0:
+            self.memory.forget_old(self.stage.forget, partition)
         aggregate = self.memory.of(key)
         step = self.stage.fold(aggregate, record, partition.at(record.logged_at))
         self.partitions[record.partition] = step.partition
@@ -177,14 +196,14 @@ class Simulation:
     ) -> None:
         """Start with empty logs."""
         self.settings = settings
-        self.orders, self.books = Orders(), Books()
+        self.orders, self.books = Orders(), Books(partitions)
         self.gate = Folding(stages.gate_stage(settings), self.orders)
         self.ledger = Folding(stages.ledger_stage(), self.books)
-        self._closed: deque[tuple[datetime, str]] = deque()
         self._partitions = partitions
         self._keep = keep
         self._classify_with = stages.classification(classifier, lambda: self.products, settings)
-        self._determine_with = stages.determination(self.book, settings.rules())
+        self._determine_with = stages.determination(self.book, settings.rules(), lambda: self.rates)
+        self.rates: tuple[Rate, ...] = ()
         self.products = Products()
         self._ends: dict[tuple[str, int], int] = defaultdict(int)
         self._queue: deque[Recorded[Any]] = deque()
@@ -206,7 +225,6 @@ class Simulation:
         output = Output(said.topic, said.key, said.id, said.event, time=said.time)
         self._append(output, None, said.source)
         self._rest()
-        self._forget_closed()
 
     def pass_until(self, moment: datetime) -> None:
         """Let log time pass: what falls due before the moment is said and answered."""
@@ -276,16 +294,8 @@ class Simulation:
 
     def _tell(self, record: Recorded[Any]) -> None:
         if isinstance(record.event, OrderClosed | OrderRejected):
-            self._closed.append((record.logged_at, record.key))
+            self.orders.closed(record.key, partition_of(record.key.encode(), self._partitions))
         self.on_decision(record)
-
-    def _forget_closed(self) -> None:
-        """Forget orders that are over for so long that nothing is expected of them any more."""
-        assert self._now is not None, "asked after an input"
-        while self._closed and self._closed[0][0] < self._now - FORGET_AFTER:
-            _, key = self._closed.popleft()
-            self.orders.forget(key)
-            self.gate.noted.pop(key, None)
 
     def licenses(self) -> list[License]:
         """Every license as it stands."""

@@ -9,10 +9,12 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from schemas.base import Model
-from schemas.fold import Fold
+from schemas.checks import Rate
+from schemas.fold import Fold, Forget
 from schemas.topics import CHECKS, LICENSES, Topic
 from services.classification.orders import Classifier, Products
 from services.classification.service import judge_of
+from services.hold_release import gate
 from services.hold_release import service as hold_release
 from services.hold_release.gate import Gate
 from services.license_check import ledger
@@ -68,17 +70,18 @@ class FoldStage:
     topic: Topic
     fold: Fold
     due: Due
+    forget: Forget
     source: str
 
 
 def gate_stage(settings: GateSettings) -> FoldStage:
     """The gate over `orders.checks`."""
-    return FoldStage(CHECKS, settings.gate(), hold_release.due, GATE)
+    return FoldStage(CHECKS, settings.gate(), hold_release.due, gate.forget, GATE)
 
 
 def ledger_stage() -> FoldStage:
     """The ledger over `licenses`."""
-    return FoldStage(LICENSES, ledger.fold, license_check.due, LEDGER)
+    return FoldStage(LICENSES, ledger.fold, license_check.due, ledger.forget, LEDGER)
 
 
 def classification(
@@ -88,9 +91,11 @@ def classification(
     return judge_of(classifier, products, event_basis=settings.event_basis)
 
 
-def determination(book: Callable[[], Book], rules: Rules) -> Judge:
+def determination(
+    book: Callable[[], Book], rules: Rules, rates: Callable[[], tuple[Rate, ...]]
+) -> Judge:
     """Determination as its service wires it: what it writes for one of `orders.classified`."""
-    return judge_with(book, rules)
+    return judge_with(book, rules, rates)
 
 
 def read_root(value: bytes) -> License:

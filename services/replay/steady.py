@@ -15,7 +15,7 @@ from schemas.orders import Order, OrderLine
 from schemas.regimes import ZONES
 from services.classification.classify import Classified
 from services.classification.item import Item
-from services.classification.orders import Classifier, Moments
+from services.classification.orders import Classifier, Context, Moments
 from services.classification.policy import PackSet
 from services.classification.products import Product
 
@@ -45,17 +45,16 @@ class SteadyClassifier(Classifier):
     """A day whose law is asked about, whatever the days of the orders."""
     _stands_for: dict[Any, Any] = field(default_factory=dict, repr=False)
 
-    def context(self, order: Order, moments: Moments) -> int:
-        """Number what the lines of an order have in common, days that answer alike included."""
+    def context(self, order: Order, moments: Moments) -> Context:
+        """Find what an order's lines have in common; days that answer alike are one."""
         return Classifier.context(self, order, tuple([self._steady(each) for each in moments]))
 
     def line(
         self,
-        context: int,
+        context: Context,
         line: OrderLine,
         product: Product | None,
         made: Callable[[], Item],
-        days: Moments,
     ) -> Classified:
         """Classify one line for its own day and others, as `Classifier.line` does."""
 
@@ -63,8 +62,7 @@ class SteadyClassifier(Classifier):
             item = made()
             return replace(item, as_of=self._steady(item.as_of))
 
-        steady_days = tuple([self._steady(day) for day in days])
-        found = Classifier.line(self, context, line, product, steadily, steady_days)
+        found = Classifier.line(self, context, line, product, steadily)
         return found if self.law_of is None else self._unending(found)
 
     def _unending(self, found: Classified) -> Classified:

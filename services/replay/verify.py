@@ -25,6 +25,7 @@ from services.replay.manifest import NAME, Manifest
 from services.replay.order_lane import Incoming, OrderLane, OrderVerifier, gate_says
 from services.replay.policies import Policies
 from services.replay.product_history import product_history
+from services.replay.rate_history import rate_history
 from services.replay.reading import Archive, open_archive
 from services.replay.rederive import Sensors
 
@@ -144,6 +145,7 @@ def _orders(job: Job, partition: int, incoming: Incoming, books: Books) -> Order
     if job.rederive:
         sensors = Sensors(
             archive.settings, _policies[job.root], history, product_history(archive),
+            rate_history(archive),
             archive.partitions(CLASSIFIED.name),
         )  # fmt: skip
         archive.findings.clear()
