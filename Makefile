@@ -16,7 +16,7 @@ COMPOSE_CLIENT := github.com/docker/compose/v2/cmd@v2.29.7
 LIMITS = $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 .PHONY: help setup demo test lint up down status bench bench-classification chaos report \
-	alert-drill generate lock compose-check
+	alert-drill generate lock compose-check audit audit-million bench-replay
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,15 @@ report: setup ## recall, wrongful clears and false holds on every labelled text
 
 alert-drill: setup ## faults against the watched stack: does the right alert fire? (SECONDS= of quiet)
 	@$(BIN)/python -m tests.drill.run $(LIMITS) $(if $(HURRY),--hurry $(HURRY))
+
+audit: setup ## 20,000 orders over three years archived, verified, damaged, forged (SEED=)
+	@$(BIN)/python -m tests.audit.run $(if $(SEED),--seed $(SEED))
+
+audit-million: setup ## the same with 1,000,000 orders: hours, and some 15 GB of disk
+	@$(BIN)/python -m tests.audit.run --orders 1000000 $(if $(SEED),--seed $(SEED))
+
+bench-replay: setup ## verify and what-if beside a bare read of the same archive
+	@$(BIN)/python -m tests.bench.replay $(if $(SEED),--seed $(SEED))
 
 generate: setup ## write what is generated again: schemas, metrics, dashboards
 	@$(BIN)/python -m schemas.generate

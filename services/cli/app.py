@@ -55,6 +55,7 @@ def _register() -> None:
     """Put the groups of commands together."""
     from services.cli import (
         activation,
+        archive,
         check,
         config,
         demo,
@@ -63,12 +64,20 @@ def _register() -> None:
         orders,
         prices,
         products,
+        prove,
         rates,
         status,
+        verify,
+        what_if,
     )  # fmt: skip
 
     app.command()(check.check)
     app.command()(demo.demo)
+    app.command()(verify.verify)
+    app.command()(prove.prove)
+    app.command("what-if")(what_if.what_if)
+    app.command("proof-check")(prove.proof_check)
+    app.add_typer(archive.app, name="archive")
     app.add_typer(orders.app, name="orders")
     app.add_typer(license_acts.register(), name="licenses")
     app.add_typer(products.app, name="products")

@@ -31,6 +31,7 @@ IMPURE_CALLS: Final = frozenset(
     {"open", "print", "input", "eval", "exec", "__import__", "uuid1", "uuid4"}
     | {"now", "utcnow", "today"}
 )
+ARCHIVE_LIBRARIES: Final = frozenset({"pyarrow", "duckdb"})
 MARKERS: Final = re.compile(r"\b(TODO|FIXME|XXX)\b")
 SKIPPED_FOLDERS: Final = frozenset({".git", ".venv", ".local", "build", "dist", "node_modules"})
 
@@ -152,6 +153,16 @@ def runtime_alone(source: Source) -> Iterator[str]:
             yield f"{line}: imports {module}, which belongs to services/runtime"
 
 
+def archive_alone(source: Source) -> Iterator[str]:
+    """Parquet and its queries are the business of `services/replay` alone."""
+    parts = source.path.parts
+    if parts[0] not in {"services", "schemas", "policy"} or parts[:2] == ("services", "replay"):
+        return
+    for line, module in imports(source):
+        if module.partition(".")[0] in ARCHIVE_LIBRARIES:
+            yield f"{line}: imports {module}, which belongs to services/replay"
+
+
 def schemas_below_all(source: Source) -> Iterator[str]:
     """The shared contract knows nobody who shares it."""
     if source.path.parts[0] != "schemas":
@@ -241,6 +252,7 @@ PYTHON_CHECKS: Final[tuple[Check, ...]] = (
     pure_calls,
     stages_apart,
     runtime_alone,
+    archive_alone,
     schemas_below_all,
     file_size,
     function_size,

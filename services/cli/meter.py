@@ -1,0 +1,71 @@
+"""Progress of long work: how much of it is done, how fast, how long it will take."""
+
+import time
+from types import TracebackType
+from typing import Final
+
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from services.cli.output import ERR, say
+
+SAY_EVERY_S: Final = 5.0
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        """Things a second."""
+        return Text(f"{task.speed or 0:,.0f}/s")
+
+
+class Meter:
+    """A bar on a terminal; elsewhere a line on stderr every few seconds."""
+
+    def __init__(self, what: str, things: str = "records") -> None:
+        """Name the work."""
+        self._what, self._things = what, things
+        self._began = self._said = time.monotonic()
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _Rate(),
+            TimeRemainingColumn(),
+            console=ERR,
+            transient=True,
+            disable=not ERR.is_terminal,
+        )
+        self._task = self._bar.add_task(what, total=None)
+
+    def __enter__(self) -> "Meter":
+        """Begin to draw."""
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        """Leave nothing of it on the screen."""
+        self._bar.stop()
+
+    def told(self, done: int, total: int) -> None:
+        """Say how far the work is."""
+        self._bar.update(self._task, completed=done, total=total)
+        now = time.monotonic()
+        if ERR.is_terminal or now - self._said < SAY_EVERY_S:
+            return
+        self._said = now
+        rate = done / max(now - self._began, 0.001)
+        left = f", {(total - done) / rate:,.0f} s left" if rate else ""
+        say(f"{self._what}: {done:,} of {total:,} {self._things}, {rate:,.0f}/s{left}")

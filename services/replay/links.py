@@ -1,0 +1,74 @@
+"""What a fold said, held against what stands in the log: nothing missing, nothing added.
+
+A stage may die and say again what it said: the same record twice is no fault. At the end of an
+archive the last outputs may not have reached it, nor the causes of the first that did.
+"""
+
+from collections.abc import Container, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from services.replay.manifest import Place
+
+NO_CAUSE: Final = -1
+
+
+@dataclass(slots=True)
+class Link:
+    """From one source partition to one target partition."""
+
+    expected: list[tuple[int, bytes]] = field(default_factory=list)
+    """(cause offset, what was said), as the fold says it."""
+    recorded: list[tuple[int, int, bytes]] = field(default_factory=list)
+    """(offset, cause offset, what was said), as the log has it."""
+
+
+@dataclass(slots=True)
+class Compared:
+    """Where the two differ."""
+
+    missing: list[int] = field(default_factory=list)
+    """Offsets of causes of which an output is not in the log."""
+    added: list[tuple[int, int]] = field(default_factory=list)
+    """(offset, cause) of records that no fold says."""
+    in_flight: int = 0
+    """Outputs of the last causes, that are not archived yet."""
+    ahead: int = 0
+    """Records whose cause is not archived yet."""
+
+
+def compare(link: Link, source_end: int, excused: Container[bytes]) -> Compared:
+    """Compare a link. `excused` outputs were held back by the runtime, on record."""
+    said = set(link.expected)
+    heard: set[tuple[int, bytes]] = set()
+    found = Compared()
+    last = NO_CAUSE
+    for offset, cause, digest in link.recorded:
+        last = max(last, cause)
+        if (cause, digest) in said:
+            heard.add((cause, digest))
+        elif cause >= source_end:
+            found.ahead += 1
+        else:
+            found.added.append((offset, cause))
+    for cause, digest in link.expected:
+        if (cause, digest) in heard or digest in excused:
+            continue
+        if cause > last:
+            found.in_flight += 1
+        else:
+            found.missing.append(cause)
+    return found
+
+
+def cause_of(headers: Iterable[tuple[str, bytes | None]]) -> tuple[Place, int] | None:
+    """Read a record's cause (topic, partition), offset; None where it names none."""
+    for name, value in headers:
+        if name == "ce_cause" and value is not None:
+            topic, _, rest = value.decode(errors="replace").rpartition("/")[0].rpartition("/")
+            offset = value.decode(errors="replace").rpartition("/")[2]
+            try:
+                return (topic, int(rest)), int(offset)
+            except ValueError:
+                return None
+    return None

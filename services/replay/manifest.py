@@ -1,0 +1,167 @@
+"""The manifest: what belongs to an archive, one line an entry, each naming the one before.
+
+It is the truth: a file it does not name is no part of the archive. Each line carries its own digest
+and that of the line before, so a changed, missing, added or re-ordered line is found; only an end
+cut off cleanly is not, which is why every report prints the head, to be noted elsewhere.
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from schemas.base import canonical
+from services.replay.errors import ArchiveError, Finding
+from services.replay.segments import fsync_folder
+
+NAME: Final = "manifest.jsonl"
+FORMAT: Final = 1
+ORIGIN: Final = "0" * 64
+Entry = dict[str, Any]
+Place = tuple[str, int]
+"""Topic and partition."""
+
+
+def entry_digest(entry: Entry) -> str:
+    """Digest an entry without the digest itself."""
+    bare = {name: value for name, value in entry.items() if name != "digest"}
+    return hashlib.sha256(canonical(bare)).hexdigest()
+
+
+@dataclass
+class Manifest:
+    """The entries of an archive, read and checked; `findings` says what is wrong with them."""
+
+    root: Path
+    entries: list[Entry] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def head(self) -> str:
+        """Digest of the last entry: whoever noted it elsewhere can prove that nothing was cut."""
+        return str(self.entries[-1]["digest"]) if self.entries else ORIGIN
+
+    @property
+    def header(self) -> Entry:
+        """The first entry: which log this is of, under which settings."""
+        if not self.entries or self.entries[0].get("kind") != "archive":
+            raise ArchiveError(f"{self.root / NAME}: does not begin with an archive entry")
+        if self.entries[0].get("format") != FORMAT:
+            raise ArchiveError(
+                f"{self.root / NAME}: format {self.entries[0].get('format')} is not {FORMAT}"
+            )
+        return self.entries[0]
+
+    def of_kind(self, kind: str) -> list[Entry]:
+        """The entries of one kind, in order."""
+        return [entry for entry in self.entries if entry.get("kind") == kind]
+
+    @property
+    def pruned(self) -> set[str]:
+        """Paths that retention removed, on record."""
+        return {path for entry in self.of_kind("pruned") for path in entry["paths"]}
+
+    def segments(self) -> dict[Place, list[Entry]]:
+        """The segments that must be there, by topic and partition, in offset order."""
+        found: dict[Place, list[Entry]] = {}
+        pruned = self.pruned
+        for entry in self.of_kind("segment"):
+            if entry["path"] not in pruned:
+                found.setdefault((entry["topic"], entry["partition"]), []).append(entry)
+        return found
+
+    def ends(self) -> dict[Place, int]:
+        """The next offset to archive, of each partition that has any."""
+        return {
+            (entry["topic"], entry["partition"]): entry["end"] for entry in self.of_kind("segment")
+        }
+
+    def append(self, entry: Entry) -> Entry:
+        """Append an entry and make it lasting. Whatever it names must be lasting already."""
+        linked = {"index": len(self.entries), "prev": self.head, **entry}
+        linked["digest"] = entry_digest(linked)
+        with (self.root / NAME).open("ab") as file:
+            file.write(canonical(linked) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        if not self.entries:
+            fsync_folder(self.root)
+        self.entries.append(linked)
+        return linked
+
+
+def read_manifest(root: Path) -> Manifest:
+    """Read and check a manifest. Raises ArchiveError where there is none to be read at all."""
+    try:
+        content = (root / NAME).read_bytes()
+    except OSError as error:
+        raise ArchiveError(f"{root / NAME}: {error.strerror}") from error
+    manifest = Manifest(root)
+    lines = content.split(b"\n")
+    if lines.pop():
+        _wrong(manifest, len(lines), "the last line is not finished")
+    for at, line in enumerate(lines):
+        _take(manifest, at, line)
+    _check_runs(manifest)
+    return manifest
+
+
+def _wrong(manifest: Manifest, at: int, text: str) -> None:
+    manifest.findings.append(Finding("manifest", f"{NAME}:{at + 1}", text))
+
+
+def _take(manifest: Manifest, at: int, line: bytes) -> None:
+    try:
+        entry = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        _wrong(manifest, at, "is not JSON")
+        return
+    if not isinstance(entry, dict) or canonical(entry) != line:
+        _wrong(manifest, at, "is not written as an entry is")
+        return
+    if entry.get("digest") != entry_digest(entry):
+        _wrong(manifest, at, "its digest is not that of its content")
+    if entry.get("prev") != manifest.head or entry.get("index") != at:
+        _wrong(manifest, at, "does not follow the line before: changed, missing or re-ordered")
+    if _is_whole(entry):
+        manifest.entries.append(entry)
+    else:
+        _wrong(manifest, at, f"lacks what a {entry.get('kind')!r} entry says")
+
+
+_FIELDS: Final[dict[str, dict[str, type]]] = {
+    "archive": {"format": int, "cluster": str, "partitions": dict, "settings": dict},
+    "policy": {"path": str, "sha256": str, "refs": list},
+    "pruned": {"paths": list, "before": dict},
+    "segment": {
+        "topic": str, "partition": int, "path": str, "day": str, "last_day": str, "first": int,
+        "end": int, "records": int, "bytes": int, "sha256": str,
+    },
+}  # fmt: skip
+
+
+def _is_whole(entry: Entry) -> bool:
+    wanted = _FIELDS.get(str(entry.get("kind")))
+    return (
+        wanted is not None
+        and isinstance(entry.get("digest"), str)
+        and all(isinstance(entry.get(name), kind) for name, kind in wanted.items())
+    )
+
+
+def _check_runs(manifest: Manifest) -> None:
+    """Each partition's segments follow one another without gap or overlap, from 0."""
+    next_of: dict[Place, int] = {}
+    for at, entry in enumerate(manifest.entries):
+        if entry["kind"] != "segment":
+            continue
+        place = (entry["topic"], entry["partition"])
+        expected = next_of.get(place, 0)
+        if entry["first"] != expected:
+            what = "a gap" if entry["first"] > expected else "an overlap"
+            text = f"{entry['path']} begins at {entry['first']}, not {expected}: {what}"
+            _wrong(manifest, entry.get("index", at), text)
+        next_of[place] = max(entry["end"], expected)

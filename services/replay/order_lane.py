@@ -1,0 +1,342 @@
+"""One partition of orders, judged again: both sensors, the gate, and the chain of decisions."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, NamedTuple
+
+from schemas.base import Model
+from schemas.checks import ReleaseStale, Unreadable
+from schemas.decisions import Decided
+from schemas.envelope import Output, Recorded
+from schemas.fold import FORGET_EVERY, Partition
+from schemas.topics import CHECKS, CLASSIFIED, DECISIONS, LICENSES, ORDERS
+from services.replay import stages
+from services.replay.chain import ChainCheck
+from services.replay.errors import Finding
+from services.replay.explain import Captured
+from services.replay.forgetting import forget_old
+from services.replay.ledger_lane import Heard, Said
+from services.replay.links import NO_CAUSE, Link, cause_of, compare
+from services.replay.manifest import Place
+from services.replay.origin import UNCAUSED, foreign
+from services.replay.reading import Archive, Row, said_by
+from services.replay.rederive import Rederived, Sensors
+from services.replay.stages import CLASSIFICATION, DETERMINE, GATE, LEDGER, OWN, ROOT
+from services.runtime.codec import Read, read
+from services.runtime.murmur import partition_of
+from services.runtime.stage import output_of
+
+WINDOW: Final = 2_000
+"""Records of an earlier topic kept for those they caused."""
+Told = Callable[[int], None]
+
+
+@dataclass(slots=True)
+class Incoming:
+    """What the ledger's lanes know of one partition of orders, by partition of `licenses`."""
+
+    said: dict[int, Said] = field(default_factory=dict)
+    heard: dict[int, Heard] = field(default_factory=dict)
+
+
+class Between(NamedTuple):
+    """Names a link: which stage, from which partition, to which."""
+
+    source: Place
+    target: Place
+
+
+@dataclass(slots=True)
+class OrderLane:
+    """What was found in one partition of orders."""
+
+    partition: int
+    findings: list[Finding] = field(default_factory=list)
+    engine_changes: list[Finding] = field(default_factory=list)
+    orders: int = 0
+    decisions: int = 0
+    records: int = 0
+    rederived: int = 0
+    in_flight: int = 0
+    ahead: int = 0
+
+
+class Stream:
+    """A topic read alongside another: the record at an offset, unless it was too long ago."""
+
+    def __init__(self, records: Iterator[Read]) -> None:
+        """Read as far as is asked for."""
+        self._records = records
+        self._window: OrderedDict[int, Read] = OrderedDict()
+        self.speaking: list[int] = []
+        """Offsets of the records that a sensor has to answer."""
+        self._end = 0
+
+    def at(self, offset: int) -> Read | None:
+        """Read on to an offset; None where it was damaged, or too long ago."""
+        while offset >= self._end and self._next() is not None:
+            continue
+        return self._window.get(offset)
+
+    def _next(self) -> Read | None:
+        found = next(self._records, None)
+        if found is None:
+            return None
+        self._end = found.raw.offset + 1
+        self._window[found.raw.offset] = found
+        if found.record.key:
+            self.speaking.append(found.raw.offset)
+        if len(self._window) > WINDOW:
+            self._window.popitem(last=False)
+        return found
+
+    def drain(self) -> None:
+        """Read to the end."""
+        while self._next() is not None:
+            continue
+
+
+class OrderVerifier:
+    """Verifies one partition of orders."""
+
+    def __init__(
+        self,
+        archive: Archive,
+        partition: int,
+        incoming: Incoming,
+        sensors: Sensors | None,
+        *,
+        capture: frozenset[int] = frozenset(),
+    ) -> None:
+        """Prepare. Without `sensors` what they said is taken as recorded: integrity alone.
+
+        What the gate says at the offsets of `capture` is kept.
+        """
+        self._capture = capture
+        self.captured: Captured = {}
+        self._archive, self._incoming, self._sensors = archive, incoming, sensors
+        self._stage = stages.gate_stage(archive.settings)
+        self._state = Partition(partition)
+        self._aggregates: dict[str, dict[str, Model]] = {}
+        self._last_of: dict[str, int] = {}
+        self._links: dict[Between, Link] = {}
+        self._stale: set[str] = set()
+        self._decided: dict[bytes, tuple[str, int, str]] = {}
+        self._causes: dict[str, set[int]] = {CLASSIFIED.name: set(), CHECKS.name: set()}
+        self._chain = ChainCheck(partition)
+        self.at = partition
+        self.lane = OrderLane(partition)
+
+    def go(self, told: Told) -> OrderLane:
+        """Verify all of it."""
+        before = len(self._archive.findings)
+        self._read_decisions(told)
+        self._last_of = self._archive.last_offsets(CHECKS.name, self.at)
+        self.lane.orders = len(self._last_of)
+        orders = Stream(self._orders(told))
+        classified = Stream(self._classified(orders, told))
+        for row in self._rows(CHECKS.name, told):
+            one = self._checked(row, classified)
+            if one.unreadable and not one.record.key:
+                self._wrong(row, "has no readable key: the gate stops here")
+                break
+            self._fold(one)
+        classified.drain()
+        orders.drain()
+        self._compare_all(orders, classified)
+        self.lane.findings += self._archive.findings[before:]
+        return self.lane
+
+    def _rows(self, topic: str, told: Told) -> Iterator[Row]:
+        for row in self._archive.rows(topic, self.at, told):
+            self.lane.records += 1
+            yield row
+
+    # The topics, each with its own checks
+
+    def _read_decisions(self, told: Told) -> None:
+        for row in self._rows(DECISIONS.name, told):
+            self.lane.decisions += 1
+            self._chain.take(row.raw)
+            self._heard(row, GATE, (CHECKS.name, self.at))
+
+    def _orders(self, told: Told) -> Iterator[Read]:
+        for row in self._rows(ORDERS.name, told):
+            one = self._read(row)
+            if one.record.source == GATE and not one.unreadable:
+                self._heard(row, GATE, (CHECKS.name, self.at))
+            yield one
+
+    def _classified(self, orders: Stream, told: Told) -> Iterator[Read]:
+        for row in self._rows(CLASSIFIED.name, told):
+            cause = cause_of(row.raw.headers)
+            if cause is None or cause[0] != (ORDERS.name, self.at):
+                self._wrong(row, f"names {cause} as its cause, not a record of {ORDERS.name}")
+                yield self._read(row)
+                continue
+            self._causes[CLASSIFIED.name].add(cause[1])
+            order = orders.at(cause[1])
+            found = None
+            if order is not None and self._sensors is not None:
+                found = self._sensors.classified(row, order)
+            yield self._taken(row, found)
+
+    def _checked(self, row: Row, classified: Stream) -> Read:
+        """Read a record of `orders.checks`: determined, answered by the ledger, or from outside."""
+        cause = cause_of(row.raw.headers)
+        if cause is not None and cause[0] == (CLASSIFIED.name, self.at):
+            self._causes[CHECKS.name].add(cause[1])
+            before = classified.at(cause[1])
+            found = None
+            if before is not None and self._sensors is not None:
+                found = self._sensors.assessed(row, before)
+            return self._taken(row, found)
+        one = self._read(row)
+        event, source = one.record.event, one.record.source
+        if isinstance(event, ReleaseStale):
+            self._stale.add(event.decision_id)
+        if source not in OWN or isinstance(event, Unreadable):
+            return one
+        if cause is None or cause[1] != NO_CAUSE or not isinstance(event, UNCAUSED):
+            from_ledger = source == LEDGER and cause is not None
+            self._heard(row, source, cause[0] if from_ledger and cause else (CHECKS.name, self.at))
+        return one
+
+    def _heard(self, row: Row, writer: str, source: Place) -> None:
+        """Note a record that only a fold may write; whether it did is compared at the end."""
+        written_by = dict(row.raw.headers).get("ce_source")
+        cause = cause_of(row.raw.headers)
+        expected = LICENSES.name if writer == LEDGER else CHECKS.name
+        if written_by != writer.encode() or cause is None or cause[0] != source or (
+            source[0] != expected
+        ):  # fmt: skip
+            self._wrong(row, f"is of {written_by!r}, caused by {cause}: only {writer} writes it")
+            return
+        link = self._link(source, (row.raw.topic, self.at))
+        link.recorded.append((row.raw.offset, cause[1], row.said))
+
+    def _taken(self, row: Row, found: Rederived | None) -> Read:
+        """Read on with what was derived again where it is the same; else with what is recorded."""
+        if found is not None:
+            self.lane.rederived += 1
+            self.lane.findings += found.findings
+            self.lane.engine_changes += found.engine_changes
+            if found.one is not None:
+                return found.one
+        return self._read(row)
+
+    def _read(self, row: Row) -> Read:
+        one = read(row.raw, self._archive.partitions(row.raw.topic))
+        fault = foreign(one.record.event, one.record.source)
+        if fault is not None:
+            self._wrong(row, fault)
+        return one
+
+    # The gate
+
+    def _fold(self, one: Read) -> None:
+        record: Recorded[Any] = one.record
+        self._follow_chain(record.offset)
+        if record.offset % FORGET_EVERY == 0:
+            forget_old(self._aggregates, self._stage.forget, self._state)
+        aggregate = self._aggregates.setdefault(record.key, {})
+        step = self._stage.fold(aggregate, record, self._state.at(record.logged_at))
+        self._state = step.partition
+        entity = step.changes.get(ROOT)
+        if entity is not None:
+            aggregate[ROOT] = entity
+        if self._last_of.get(record.key) == record.offset:
+            self._aggregates.pop(record.key, None)
+        for output in step.outputs:
+            self._say(one, output)
+
+    def _follow_chain(self, offset: int) -> None:
+        """Stand where the recorded chain stood: one decision that differs is told once.
+
+        Whether the recorded chain is whole is checked by itself.
+        """
+        stood = self._chain.by_cause.get(offset)
+        if stood is not None and stood != (self._state.chain_index, self._state.chain_prev):
+            self._state = replace(self._state, chain_index=stood[0], chain_prev=stood[1])
+
+    def _say(self, one: Read, output: Output) -> None:
+        send = output_of(one, output, GATE)
+        to = partition_of(send.key or b"", self._archive.partitions(send.topic))
+        digest = said_by(send)
+        if one.raw.offset in self._capture:
+            self.captured.setdefault(one.raw.offset, []).append(send)
+        link = self._link((CHECKS.name, self.at), (send.topic, to))
+        link.expected.append((one.raw.offset, digest))
+        event = output.event
+        if isinstance(event, Decided):
+            sha256 = hashlib.sha256(send.value or b"").hexdigest()
+            self._decided[digest] = (event.decision_id, event.chain.index, sha256)
+
+    # The end
+
+    def _link(self, source: Place, target: Place) -> Link:
+        return self._links.setdefault(Between(source, target), Link())
+
+    def _compare_all(self, orders: Stream, classified: Stream) -> None:
+        for partition, said in self._incoming.said.items():
+            self._link((LICENSES.name, partition), (CHECKS.name, self.at)).expected += said
+        for partition, heard in self._incoming.heard.items():
+            self._link((CHECKS.name, self.at), (LICENSES.name, partition)).recorded += heard
+        held_back = {
+            digest: found for digest, found in self._decided.items() if found[0] in self._stale
+        }
+        for name, link in self._links.items():
+            self._compare(name, link, set(held_back))
+        self._chain.check({index: sha256 for _, index, sha256 in held_back.values()})
+        self.lane.findings += self._chain.findings
+        self._unanswered(orders, CLASSIFIED.name, ORDERS.name, CLASSIFICATION)
+        self._unanswered(classified, CHECKS.name, CLASSIFIED.name, DETERMINE)
+
+    def _compare(self, name: Between, link: Link, held_back: set[bytes]) -> None:
+        found = compare(link, self._archive.end(*name.source), held_back)
+        self.lane.in_flight += found.in_flight
+        self.lane.ahead += found.ahead
+        topic, partition = name.target
+        for offset, cause in found.added:
+            place = f"{topic}/{partition}/{offset}"
+            self._found("fold", place, "is not what the fold says", place, _at(name.source, cause))
+        for cause in sorted(set(found.missing)):
+            place = _at(name.source, cause)
+            self._found("fold", place, f"what the fold says to {topic} is not there", place, place)
+
+    def _unanswered(self, stream: Stream, target: str, topic: str, writer: str) -> None:
+        answered = self._causes[target]
+        last = max(answered, default=NO_CAUSE)
+        for offset in stream.speaking:
+            if offset in answered:
+                continue
+            if offset > last:
+                self.lane.in_flight += 1
+            else:
+                place = f"{topic}/{self.at}/{offset}"
+                self._found("missing", place, f"{writer} did not answer it", place)
+
+    def _wrong(self, row: Row, text: str) -> None:
+        place = f"{row.raw.topic}/{row.raw.partition}/{row.raw.offset}"
+        order = (row.raw.key or b"").decode(errors="replace")
+        self.lane.findings.append(Finding("origin", place, text, order=order, record=place))
+
+    def _found(
+        self, kind: str, where: str, text: str, record: str, cause: str | None = None
+    ) -> None:
+        self.lane.findings.append(Finding(kind, where, text, record=record, cause=cause))
+
+
+def _at(place: Place, offset: int) -> str:
+    return f"{place[0]}/{place[1]}/{offset}"
+
+
+def gate_says(archive: Archive, partition: int, offsets: frozenset[int]) -> Captured:
+    """What the gate says at some offsets of one partition."""
+    run = OrderVerifier(archive, partition, Incoming(), None, capture=offsets)
+    told = len(archive.findings)
+    run.go(lambda _: None)
+    del archive.findings[told:]
+    return run.captured

@@ -1,0 +1,59 @@
+"""Who may write what: a record in a place it cannot come from is found whatever it says."""
+
+from typing import Any, Final
+
+from schemas.checks import (
+    DeadlineDue,
+    OrderAssessed,
+    OrderClassified,
+    ReleaseStale,
+    ReservationAdjusted,
+    ReservationConfirmRequested,
+    ReservationGranted,
+    ReservationPosted,
+    ReservationRefused,
+    ReservationRequested,
+    ReservationReturned,
+    ReservationSettled,
+    ReservationVoided,
+    ReservationWithdrawn,
+)
+from schemas.decisions import (
+    BreachRaised,
+    OrderClosed,
+    OrderHeld,
+    OrderRejected,
+    OrderReleased,
+)
+from schemas.licenses import LicenseAlerted, LicenseEventRefused
+from schemas.orders import RecheckRequested
+from services.replay.stages import CLASSIFICATION, DETERMINE, GATE, LEDGER
+
+WRITER: Final[dict[type, str]] = {
+    OrderClassified: CLASSIFICATION,
+    OrderAssessed: DETERMINE,
+    RecheckRequested: GATE,
+    ReleaseStale: GATE,
+    **dict.fromkeys(
+        (ReservationRequested, ReservationConfirmRequested, ReservationAdjusted,
+         ReservationSettled, ReservationVoided, ReservationReturned, OrderReleased, OrderHeld,
+         OrderRejected, OrderClosed, BreachRaised),
+        GATE,
+    ),
+    **dict.fromkeys(
+        (ReservationGranted, ReservationRefused, ReservationWithdrawn, ReservationPosted,
+         LicenseAlerted, LicenseEventRefused),
+        LEDGER,
+    ),
+}  # fmt: skip
+"""The only source of each event that a stage says."""
+UNCAUSED: Final = (DeadlineDue, ReleaseStale)
+"""What a stage's timer or valve appends, caused by no record."""
+
+
+def foreign(event: Any, source: str) -> str | None:
+    """Say what is wrong where an event does not come from who alone may say it."""
+    writer = WRITER.get(type(event))
+    if writer is not None and source != writer:
+        return f"{type(event).__name__} written by {source!r}, not by {writer}"
+    return None

@@ -1,0 +1,108 @@
+"""The packs and the lexicon inside an archive: the past is judged by what held then."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from importlib import resources
+from typing import Any, Final
+
+import orjson
+import pyarrow as pa
+
+from schemas.base import canonical
+from services.classification.lexicon import LexiconFile, parse_lexicon
+from services.classification.orders import Classifier
+from services.classification.policy import Pack, PackSet, choose, parse_pack
+from services.replay.steady import SteadyClassifier, steady
+
+LEXICON: Final = "lexicon"
+CHOICES: Final = ("reported", "gazetted", "both")
+Refs = tuple[tuple[str, str, str], ...]
+"""(regime, pack, digest) of every pack that a classification may rest on."""
+
+
+@cache
+def bundle() -> tuple[bytes, str]:
+    """Pack the policy files of this release; give the bytes and their SHA-256."""
+    root = resources.files("policy")
+    texts = {
+        f"{folder.name}/{file.name}": file.read_text(encoding="utf-8")
+        for folder in root.iterdir()
+        if folder.is_dir()
+        for file in folder.iterdir()
+        if file.name.endswith(".yaml")
+    }
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "zstd") as stream:
+        stream.write(canonical(texts))
+    content = sink.getvalue().to_pybytes()
+    return content, hashlib.sha256(content).hexdigest()
+
+
+@cache
+def bundle_refs() -> list[dict[str, str]]:
+    """Name the packs of this release and their digests."""
+    packs, lexicon = parse_bundle(bundle()[0])
+    found = PackSet(packs, lexicon, {pack.pack: pack.pack for pack in packs})
+    return [{"pack": ref.pack, "digest": ref.digest} for ref in found.refs]
+
+
+@lru_cache(maxsize=8)
+def parse_bundle(content: bytes) -> tuple[tuple[Pack, ...], tuple[LexiconFile, ...]]:
+    """Parse a bundle. Raises PolicyError, ValueError or pyarrow's errors."""
+    with pa.input_stream(pa.BufferReader(content), compression="zstd") as stream:
+        texts: dict[str, str] = orjson.loads(stream.read())
+    packs: list[Pack] = []
+    lexicon: list[LexiconFile] = []
+    for name, text in sorted(texts.items()):
+        if name.startswith(f"{LEXICON}/"):
+            lexicon.append(parse_lexicon(text, f"policy/{name}"))
+        else:
+            packs.append(parse_pack(text, f"policy/{name}"))
+    return tuple(packs), tuple(lexicon)
+
+
+@lru_cache(maxsize=24)
+def _classifier(content: bytes, choice: str) -> SteadyClassifier:
+    """A classifier remembers what it classified, so each is made once a process."""
+    packs, lexicon = parse_bundle(content)
+    return steady(PackSet(packs, lexicon, choose(choice)))
+
+
+def refs_of(packs: PackSet) -> Refs:
+    """Name what a set of packs rests on, as OrderClassified records it."""
+    return tuple((ref.regime, ref.pack, ref.digest) for ref in packs.refs)
+
+
+@dataclass
+class Policies:
+    """Classifiers by the packs that a record says were read."""
+
+    latest: Classifier | None = None
+    """The one that was right last: the next record most likely names it too."""
+    _known: dict[Refs, Classifier] = field(default_factory=dict)
+
+    def add(self, content: bytes) -> None:
+        """Take a bundle in."""
+        for choice in CHOICES:
+            found = _classifier(content, choice)
+            self._known.setdefault(refs_of(found.packs), found)
+
+    def classifier(self, refs: Refs) -> Classifier | None:
+        """The classifier under exactly these packs; None where one of them is not known."""
+        return self._known.get(refs)
+
+    def any(self) -> Classifier | None:
+        """Some classifier, for what is passed on and rests on no pack."""
+        return self.latest or next(iter(self._known.values()), None)
+
+    def unknown(self, refs: Iterable[tuple[str, str, str]]) -> list[str]:
+        """Name the packs among these that no bundle has."""
+        digests = {digest for known in self._known for _, _, digest in known}
+        return [f"{pack} {digest}" for _, pack, digest in refs if digest not in digests]
+
+
+def refs_in(event: Mapping[str, Any]) -> Refs:
+    """The packs that a decoded OrderClassified or OrderAssessed says were read."""
+    return tuple((ref["regime"], ref["pack"], ref["digest"]) for ref in event.get("packs", ()))

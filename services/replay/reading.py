@@ -1,0 +1,195 @@
+"""An archive as it is read: record by record, with what is wrong in the files named on the way."""
+
+import hashlib
+import marshal
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from services.classification.policy import PolicyError
+from services.replay.errors import Finding
+from services.replay.manifest import Entry, Manifest, Place, read_manifest
+from services.replay.policies import Policies
+from services.replay.segments import day_of, record_digest, rows_of
+from services.replay.stages import GateSettings
+from services.runtime.codec import Raw, Send
+
+NAMED_MAX: Final = 20
+"""Records of one damaged segment that are named one by one."""
+_DAMAGED: Final = (pa.ArrowException, OSError, ValueError, UnicodeDecodeError, EOFError)
+
+
+class Row(NamedTuple):
+    """A record of the archive. `said` digests what was said, wherever it stands."""
+
+    raw: Raw
+    said: bytes
+
+
+Headers = tuple[tuple[str, bytes | None], ...]
+
+
+def said_in(key: bytes | None, sha256: bytes, headers: Headers) -> bytes:
+    """Digest key, value and headers: two records with one digest say the same.
+
+    The digest is compared within one run alone, so the form it is taken of may be Python's own.
+    """
+    form = marshal.dumps((key, sha256, headers), 2)  # 2: without references, so equal if equal
+    return hashlib.blake2b(form, digest_size=16).digest()
+
+
+def said_by(send: Send) -> bytes:
+    """Digest what is to be written as `said_in` digests what was."""
+    sha256 = next(value for name, value in send.headers if name == "ce_sha256")
+    return said_in(send.key, bytes.fromhex((sha256 or b"").decode()), send.headers)
+
+
+@dataclass
+class Archive:
+    """An archive, opened for reading alone."""
+
+    root: Path
+    manifest: Manifest
+    findings: list[Finding] = field(default_factory=list)
+
+    @cached_property
+    def settings(self) -> GateSettings:
+        """The settings its services ran with."""
+        return GateSettings.model_validate(self.manifest.header["settings"])
+
+    def partitions(self, topic: str) -> int:
+        """How many partitions a topic has."""
+        return int(self.manifest.header["partitions"][topic])
+
+    @cached_property
+    def segments(self) -> dict[Place, list[Entry]]:
+        """Segments by topic and partition."""
+        return self.manifest.segments()
+
+    def end(self, topic: str, partition: int) -> int:
+        """The offset after the last archived."""
+        found = self.segments.get((topic, partition), [])
+        return int(found[-1]["end"]) if found else 0
+
+    def rows(
+        self, topic: str, partition: int, told: Callable[[int], None] = lambda _: None
+    ) -> Iterator[Row]:
+        """Read a partition in offset order; what is damaged is named, and the rest is read."""
+        for entry in self.segments.get((topic, partition), []):
+            yield from self.rows_of(entry)
+            told(entry["records"])
+
+    def raw_at(self, place: str) -> Raw | None:
+        """One record, by its coordinates; None where it cannot be read. What is wrong is known."""
+        rest, _, offset = place.rpartition("/")
+        topic, _, partition = rest.rpartition("/")
+        if not (partition.isdigit() and offset.isdigit()):
+            return None
+        told = len(self.findings)
+        found = None
+        for entry in self.segments.get((topic, int(partition)), []):
+            if entry["first"] <= int(offset) < entry["end"]:
+                rows = self.rows_of(entry)
+                found = next((r.raw for r in rows if r.raw.offset == int(offset)), None)
+        del self.findings[told:]
+        return found
+
+    def last_offsets(self, topic: str, partition: int) -> dict[str, int]:
+        """The last offset of every key of a partition, as far as the files can be read."""
+        found: dict[bytes | None, int] = {}
+        for entry in self.segments.get((topic, partition), []):
+            with suppress(*_DAMAGED):
+                table = pq.read_table(self.root / entry["path"], columns=["offset", "key"])
+                keys = table.column("key").to_pylist()
+                found.update(zip(keys, table.column("offset").to_pylist(), strict=True))
+        return {
+            key.decode(errors="replace"): offset for key, offset in found.items() if key is not None
+        }
+
+    def has_key(self, entry: Entry, wanted: Callable[[bytes], bool]) -> bool:
+        """Whether a segment has a record under a wanted key; also where it cannot be told."""
+        try:
+            table = pq.read_table(self.root / entry["path"], columns=["key"])
+            return any(key is not None and wanted(key) for key in table.column("key").to_pylist())
+        except _DAMAGED:
+            return True
+
+    def rows_of(self, entry: Entry) -> list[Row]:
+        """Read one segment, with every check there is."""
+        path = entry["path"]
+        try:
+            content = (self.root / path).read_bytes()
+        except OSError as error:
+            self._wrong(path, f"cannot be read: {error.strerror}")
+            return []
+        intact = hashlib.sha256(content).hexdigest() == entry["sha256"]
+        if not intact:
+            size = len(content)
+            changed = "truncated" if size < entry["bytes"] else "changed"
+            self._wrong(path, f"is {changed}: {size} bytes, not those the manifest names")
+        rows, faults = self._decoded(entry, content, intact=intact)
+        for record, text in faults[:NAMED_MAX]:
+            self._wrong(path, text, record)
+        if len(faults) > NAMED_MAX:
+            self._wrong(path, f"and {len(faults) - NAMED_MAX} more records")
+        return rows
+
+    def _decoded(
+        self, entry: Entry, content: bytes, *, intact: bool
+    ) -> tuple[list[Row], list[tuple[str, str]]]:
+        """Decode a segment. Records have digests of their own, to name those that changed."""
+        topic, partition = entry["topic"], entry["partition"]
+        rows: list[Row] = []
+        faults: list[tuple[str, str]] = []
+        expected = entry["first"]
+        try:
+            for raw, digest in rows_of(content, topic, partition):
+                place = f"{topic}/{partition}/{raw.offset}"
+                if raw.offset != expected:
+                    faults.append((place, f"stands where offset {expected} should"))
+                expected = raw.offset + 1
+                if not intact and record_digest(raw) != digest:
+                    faults.append((place, "is not the record that was archived"))
+                    continue
+                sha256 = hashlib.sha256(raw.value or b"").digest()
+                rows.append(Row(raw, said_in(raw.key, sha256, raw.headers)))
+        except _DAMAGED as error:
+            reason = " ".join(str(error).split())[:200]
+            faults.append((f"{topic}/{partition}/{expected}", f"cannot be decoded on: {reason}"))
+            return rows, faults
+        if expected != entry["end"]:
+            faults.append((f"{topic}/{partition}/{expected}", f"ends before {entry['end']}"))
+        days = [day_of(row.raw.timestamp_ms) for row in rows]
+        if days and not faults and (min(days), max(days)) != (entry["day"], entry["last_day"]):
+            faults.append((f"{topic}/{partition}/{entry['first']}", "is of another day"))
+        return rows, faults
+
+    def _wrong(self, path: str, text: str, record: str | None = None) -> None:
+        self.findings.append(Finding("segment", path, text, record=record))
+
+    def policies(self) -> Policies:
+        """The packs that are kept in it."""
+        found = Policies()
+        for entry in self.manifest.of_kind("policy"):
+            try:
+                content = (self.root / entry["path"]).read_bytes()
+                if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+                    self._wrong(entry["path"], "is changed: not the packs the manifest names")
+                    continue
+                found.add(content)
+            except (*_DAMAGED, PolicyError) as error:
+                self._wrong(entry["path"], f"its packs cannot be read: {error}")
+        return found
+
+
+def open_archive(root: Path) -> Archive:
+    """Open an archive. Raises ArchiveError where there is none."""
+    manifest = read_manifest(root)
+    _ = manifest.header
+    return Archive(root, manifest, list(manifest.findings))

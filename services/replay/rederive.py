@@ -1,0 +1,214 @@
+"""The sensors, asked again: did classification and determination have to say what they said?
+
+They read more than their record: packs, product records, the license book. What they read is on
+record with what they said, and is made here from its own source, not from the copy.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+
+from schemas.checks import Rate
+from schemas.classification import Verdict
+from schemas.envelope import Output, Recorded
+from services.classification.orders import Classifier
+from services.replay import stages
+from services.replay.errors import Finding
+from services.replay.history import History
+from services.replay.policies import Policies, refs_in
+from services.replay.product_history import ProductHistory
+from services.replay.rate_history import RateHistory
+from services.replay.reading import Row, said_by
+from services.replay.stages import CLASSIFICATION, DETERMINE, GateSettings
+from services.runtime.codec import Read, Send, read
+from services.runtime.stage import Judge, output_of
+
+NAMED_MAX: Final = 4
+_ABSENT: Final = "nothing"
+_BOOK: Final = b'"book":{'
+_PRODUCTS: Final = b'"products_offsets":{'
+
+
+@dataclass(slots=True)
+class Rederived:
+    """What came of asking again: the record as derived where it is the same, else findings."""
+
+    one: Read | None = None
+    findings: list[Finding] = field(default_factory=list)
+    engine_changes: list[Finding] = field(default_factory=list)
+
+
+@dataclass
+class Sensors:
+    """Both sensors with what they read, as it was when a record says it was read."""
+
+    settings: GateSettings
+    policies: Policies
+    history: History
+    products: ProductHistory
+    rates: RateHistory
+    partitions: int
+    """Of `orders.classified`."""
+    _judges: dict[int, Judge] = field(default_factory=dict)
+    _vector: dict[str, int] = field(default_factory=dict)
+    _book: dict[str, int] = field(default_factory=dict)
+    _rates: tuple[Rate, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Wire determination; classification is wired for each set of packs."""
+        rules = self.settings.rules()
+        self._determine = stages.determination(
+            lambda: self.history.book(self._book), rules, lambda: self._rates
+        )
+
+    def _classified(self, classifier: Classifier, order: Read) -> tuple[Output, Send]:
+        judge = self._judges.get(id(classifier))
+        if judge is None:
+            judge = self._judges[id(classifier)] = stages.classification(
+                classifier, lambda: self.products.at(self._vector), self.settings
+            )
+        (output,) = judge(order.record)
+        return output, output_of(order, output, CLASSIFICATION)
+
+    def _assessed(self, classified: Read) -> tuple[Output, Send]:
+        (output,) = self._determine(classified.record)
+        return output, output_of(classified, output, DETERMINE)
+
+    def classified(self, row: Row, order: Read) -> Rederived:
+        """Classify an order again under the packs and products its record names."""
+        self._vector = _vector_of(row.raw.value, _PRODUCTS)
+        guess = self.policies.latest
+        if guess is not None:
+            output, send = self._classified(guess, order)
+            if said_by(send) == row.said:
+                return Rederived(_as_read(row, order, output, send, CLASSIFICATION))
+        recorded = plain_of(row.raw.value)
+        refs = refs_in(recorded)
+        classifier = self.policies.classifier(refs) if refs else self.policies.any()
+        if classifier is None:
+            named = ", ".join(self.policies.unknown(refs)) or "these versions together"
+            return Rederived(None, [_finding("pack", row, recorded, f"unknown: {named}")])
+        self.policies.latest = classifier
+        output, send = self._classified(classifier, order)
+        if said_by(send) != row.said:
+            # Asked without what takes days for one another, which is there for speed alone.
+            exact = Classifier(classifier.packs)
+            output, send = self._classified(exact, order)
+            del self._judges[id(exact)]
+        if said_by(send) == row.said:
+            return Rederived(_as_read(row, order, output, send, CLASSIFICATION))
+        return _differing(row, recorded, send, lambda regime: regime)
+
+    def assessed(self, row: Row, classified: Read) -> Rederived:
+        """Determine an order again, with the license book at the offsets its record names."""
+        self._book = _vector_of(row.raw.value, _BOOK)
+        known = self.rates.until(row.raw.timestamp_ms)
+        for self._rates in known:
+            output, send = self._assessed(classified)
+            if said_by(send) == row.said:
+                return Rederived(_as_read(row, classified, output, send, DETERMINE))
+        for self._rates in known:
+            # What was derived again may carry its numbers otherwise than what is read from bytes.
+            output, send = self._assessed(read(classified.raw, self.partitions))
+            if said_by(send) == row.said:
+                return Rederived(_as_read(row, classified, output, send, DETERMINE))
+        recorded = plain_of(row.raw.value)
+        return _differing(row, recorded, send, lambda regime: regime.get("verdict", {}))
+
+
+def _as_read(row: Row, cause: Read, output: Output, send: Send, source: str) -> Read | None:
+    """The record as a reader would read it; None where another record was written instead."""
+    if send.event is not output.event:
+        return None
+    raw, before = row.raw, cause.record
+    record = Recorded(
+        output.event, output.id, output.source or source, output.time or before.time, raw.topic,
+        raw.partition, raw.offset, output.key,
+        datetime.fromtimestamp(raw.timestamp_ms / 1000, UTC), before.traceparent, raw.value,
+        before.since or before.logged_at,
+    )  # fmt: skip
+    return Read(raw, record)
+
+
+def plain_of(value: bytes | None) -> dict[str, Any]:
+    """Read a value as plain data; nothing where it is no JSON object."""
+    try:
+        found = orjson.loads(value or b"null")
+    except orjson.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _vector_of(value: bytes | None, mark: bytes) -> dict[str, int]:
+    """The offsets something was read at: our writers put them near the end of the value."""
+    text = value or b""
+    at = text.rfind(mark)
+    if at < 0:
+        return {}
+    end = text.find(b"}", at) + 1
+    try:
+        found = orjson.loads(text[at + len(mark) - 1 : end])
+        return {str(partition): int(offset) for partition, offset in found.items()}
+    except (ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _differing(
+    row: Row, recorded: dict[str, Any], send: Send, verdict_of: Callable[[Any], Any]
+) -> Rederived:
+    derived = plain_of(send.value)
+    words = list(differences(recorded, derived))
+    if not words:
+        words = ["the headers differ"]
+    text = "; ".join(words[:NAMED_MAX])
+    if len(words) > NAMED_MAX:
+        text += f"; and {len(words) - NAMED_MAX} more"
+    if recorded.get("engine") == derived.get("engine") or "engine" not in recorded:
+        return Rederived(None, [_finding("rederivation", row, recorded, text)])
+    milder = list(_milder(recorded, derived, verdict_of))
+    if milder:
+        return Rederived(None, [_finding("milder", row, recorded, "; ".join(milder))])
+    engines = f"{recorded.get('engine')} is now {derived.get('engine')}: "
+    return Rederived(None, [], [_finding("engine", row, recorded, engines + text)])
+
+
+def _milder(
+    recorded: dict[str, Any], derived: dict[str, Any], verdict_of: Callable[[Any], Any]
+) -> Iterator[str]:
+    """Verdicts that are milder now than then, or are gone."""
+    now = {line.get("line_id"): line.get("regimes", {}) for line in derived.get("lines", ())}
+    for line in recorded.get("lines", ()):
+        for regime, then in line.get("regimes", {}).items():
+            before = verdict_of(then).get("decision")
+            after = verdict_of(now.get(line.get("line_id"), {}).get(regime, {})).get("decision")
+            if after is None or Verdict(after).gravity < Verdict(before).gravity:
+                yield f"line {line.get('line_id')}, {regime}: {before} then, {after} now"
+
+
+def _finding(kind: str, row: Row, recorded: dict[str, Any], text: str) -> Finding:
+    place = f"{row.raw.topic}/{row.raw.partition}/{row.raw.offset}"
+    order = (row.raw.key or b"").decode(errors="replace")
+    return Finding(kind, place, text, order=order, record=place)
+
+
+def differences(recorded: Any, derived: Any, path: str = "") -> Iterator[str]:
+    """Name where plain data differs: `lines.0.regimes.CN.decision: recorded …, derived …`."""
+    if isinstance(recorded, dict) and isinstance(derived, dict):
+        for name in sorted({*recorded, *derived}):
+            inside = f"{path}.{name}" if path else str(name)
+            yield from differences(recorded.get(name, _ABSENT), derived.get(name, _ABSENT), inside)
+    elif isinstance(recorded, list) and isinstance(derived, list):
+        for at in range(max(len(recorded), len(derived))):
+            one = recorded[at] if at < len(recorded) else _ABSENT
+            other = derived[at] if at < len(derived) else _ABSENT
+            yield from differences(one, other, f"{path}.{at}")
+    elif recorded != derived:
+        yield f"{path}: recorded {_short(recorded)}, derived {_short(derived)}"
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    return text if len(text) <= 80 else f"{text[:77]}…"

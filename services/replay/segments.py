@@ -1,0 +1,133 @@
+"""Records as Parquet: one immutable file holds a run of offsets of one partition, and no other."""
+
+import hashlib
+import os
+import struct
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from services.runtime.codec import Raw
+
+COMPRESSION: Final = "zstd"
+ROW_GROUP: Final = 2_000
+"""Rows that are lost together where a page no longer decodes."""
+_HEADER: Final = pa.struct([("name", pa.string()), ("value", pa.binary())])
+SCHEMA: Final = pa.schema(
+    [
+        pa.field("offset", pa.int64(), nullable=False),
+        pa.field("timestamp", pa.int64(), nullable=False),  # ms since 1970, as the broker stamped
+        pa.field("key", pa.binary()),
+        pa.field("value", pa.binary()),
+        pa.field("headers", pa.list_(_HEADER), nullable=False),
+        pa.field("sha256", pa.binary(32), nullable=False),
+    ]
+)
+"""Kafka keeps neither type nor schema of what it carries: neither does the archive."""
+
+
+def record_digest(raw: Raw) -> bytes:
+    """Digest a record with its place: topic, partition, offset, time, key, headers, value.
+
+    SHA-256 of the number of parts, their lengths (-1: null) as big-endian 64-bit numbers, and the
+    parts: `topic/partition/offset@timestamp`, key, SHA-256 of the value, header names and values.
+    """
+    place = f"{raw.topic}/{raw.partition}/{raw.offset}@{raw.timestamp_ms}".encode()
+    value = None if raw.value is None else hashlib.sha256(raw.value).digest()
+    parts: list[bytes | None] = [place, raw.key, value]
+    for name, content in raw.headers:
+        parts += (name.encode(), content)
+    lengths = [-1 if part is None else len(part) for part in parts]
+    head = struct.pack(f">{len(parts) + 1}q", len(parts), *lengths)
+    return hashlib.sha256(head + b"".join(filter(None, parts))).digest()
+
+
+def day_of(timestamp_ms: int) -> str:
+    """The UTC day of a record, as paths and the manifest name it."""
+    return datetime.fromtimestamp(timestamp_ms / 1000, UTC).date().isoformat()
+
+
+def path_of(topic: str, partition: int, day: str, first: int) -> str:
+    """Where a segment lies, relative to the archive."""
+    return f"{topic}/{partition:03d}/{day}/{first:012d}.parquet"
+
+
+def table_of(raws: Sequence[Raw]) -> pa.Table:
+    """Arrange records as columns."""
+    columns: dict[str, Any] = {
+        "offset": [raw.offset for raw in raws],
+        "timestamp": [raw.timestamp_ms for raw in raws],
+        "key": [raw.key for raw in raws],
+        "value": [raw.value for raw in raws],
+        "headers": [
+            [{"name": name, "value": value} for name, value in raw.headers] for raw in raws
+        ],
+        "sha256": [record_digest(raw) for raw in raws],
+    }
+    return pa.Table.from_pydict(columns, schema=SCHEMA)
+
+
+def write_segment(root: Path, path: str, raws: Sequence[Raw]) -> bytes:
+    """Write a segment whole or not at all; return its bytes' SHA-256. Raises OSError."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table_of(raws), sink, compression=COMPRESSION, use_dictionary=False,
+                   write_statistics=["offset", "timestamp"], row_group_size=ROW_GROUP)  # fmt: skip
+    content = sink.getvalue().to_pybytes()
+    write_whole(root / path, content)
+    return hashlib.sha256(content).digest()
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file under another name, make it lasting, and give it its name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + TEMPORARY)
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    fsync_folder(path.parent)
+
+
+TEMPORARY: Final = ".partial"
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make the names in a folder lasting."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def rows_of(content: bytes, topic: str, partition: int) -> Iterator[tuple[Raw, bytes]]:
+    """Read a segment's records with the digests that stand beside them.
+
+    Yields as far as the pages can be decoded. Raises pyarrow's errors and ValueError where not.
+    """
+    file = pq.ParquetFile(pa.BufferReader(content))
+    if not file.schema_arrow.equals(SCHEMA):
+        raise ValueError("its columns are not those of an archive segment")
+    for at in range(file.num_row_groups):
+        yield from _rows(file.read_row_group(at), topic, partition)
+
+
+def _rows(table: pa.Table, topic: str, partition: int) -> Iterator[tuple[Raw, bytes]]:
+    table = table.combine_chunks()
+    columns = [table.column(name).to_pylist() for name in ("offset", "timestamp", "key", "value")]
+    lists = table.column("headers").combine_chunks()
+    flat = lists.flatten()
+    names, values = flat.field("name").to_pylist(), flat.field("value").to_pylist()
+    pairs = list(zip(names, values, strict=True))
+    ends = lists.value_lengths().to_pylist()
+    digests = table.column("sha256").to_pylist()
+    at = 0
+    for offset, timestamp, key, value, count, digest in zip(*columns, ends, digests, strict=True):
+        headers = tuple(pairs[at : at + count])
+        at += count
+        yield Raw(topic, partition, offset, key, value, headers, timestamp), digest

@@ -1,0 +1,299 @@
+"""Verify an archive: its files, its chain, both folds and both sensors, over several processes.
+
+First every partition of the ledger, since the orders' partitions need its book and its answers;
+then every partition of orders. What is found does not depend on how many processes look.
+"""
+
+import gc
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from schemas.topics import CHECKS, CLASSIFIED, DECISIONS, LICENSES, ORDERS, PRODUCTS, REFERENCE
+from services.replay.errors import Finding
+from services.replay.explain import explained
+from services.replay.history import History, Versions
+from services.replay.ledger_lane import LedgerLane, ledger_lane, ledger_says
+from services.replay.manifest import NAME, Manifest
+from services.replay.order_lane import Incoming, OrderLane, OrderVerifier, gate_says
+from services.replay.policies import Policies
+from services.replay.product_history import product_history
+from services.replay.rate_history import rate_history
+from services.replay.reading import Archive, open_archive
+from services.replay.rederive import Sensors
+
+ORDER_TOPICS: Final = (DECISIONS.name, ORDERS.name, CLASSIFIED.name, CHECKS.name)
+OTHERS: Final = (PRODUCTS.name, REFERENCE.name)
+LOOK_EVERY_S: Final = 0.2
+T = TypeVar("T")
+Told = Callable[[int, int], None]
+"""Told (records done, records in all)."""
+
+
+@dataclass
+class Report:
+    """What verification found."""
+
+    root: str
+    head: str
+    findings: list[Finding] = field(default_factory=list)
+    engine_changes: list[Finding] = field(default_factory=list)
+    segments: int = 0
+    records: int = 0
+    orders: int = 0
+    decisions: int = 0
+    rederived: int = 0
+    in_flight: int = 0
+    ahead: int = 0
+    seconds: float = 0.0
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.findings
+
+    def first_of_orders(self) -> list[Finding]:
+        """The first divergence of each order, and everything that names no order."""
+        seen: set[str] = set()
+        kept = []
+        for finding in self.findings:
+            if finding.order is None or finding.order not in seen:
+                kept.append(finding)
+            if finding.order is not None:
+                seen.add(finding.order)
+        return kept
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as plain data."""
+        return {
+            "archive": self.root, "head": self.head, "sound": self.sound,
+            "segments": self.segments, "records": self.records, "orders": self.orders,
+            "decisions": self.decisions, "rederived": self.rederived,
+            "in_flight": self.in_flight, "ahead": self.ahead,
+            "findings": [each.as_json() for each in self.findings],
+            "engine_changes": [each.as_json() for each in self.engine_changes],
+            "seconds": round(self.seconds, 3),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one process needs to know."""
+
+    root: str
+    folder: str
+    progress: str
+    rederive: bool
+
+
+class Counter:
+    """Counts records into a file a worker, which whoever watches sums up."""
+
+    def __init__(self, path: Path) -> None:
+        """Count on in this file."""
+        self._path = path
+        self._done = int(path.read_bytes() or b"0") if path.exists() else 0
+
+    def add(self, records: int) -> None:
+        """Count records."""
+        self._done += records
+        self._path.write_bytes(str(self._done).encode())
+
+
+def _counter(job: Job, name: str) -> Counter:
+    return Counter(Path(job.progress) / name)
+
+
+def _ledger(job: Job, partition: int) -> LedgerLane:
+    gc.disable()
+    archive = open_archive(Path(job.root))
+    archive.findings.clear()  # the manifest's own are told once
+    told = _counter(job, f"ledger-{partition}").add
+    return ledger_lane(archive, partition, Path(job.folder), told)
+
+
+@dataclass(frozen=True)
+class Books:
+    """Where the versions of all licenses lie."""
+
+    parts: dict[str, dict[str, Versions]]
+
+    def history(self) -> History:
+        """Open them."""
+        return History({Path(path): licenses for path, licenses in self.parts.items()})
+
+
+_policies: dict[str, Policies] = {}
+
+
+def _orders(job: Job, partition: int, incoming: Incoming, books: Books) -> OrderLane:
+    gc.disable()
+    archive = open_archive(Path(job.root))
+    archive.findings.clear()
+    if job.root not in _policies:
+        _policies[job.root] = archive.policies()
+        archive.findings.clear()  # told once, by whoever reads the files
+    history = books.history()
+    sensors = None
+    if job.rederive:
+        sensors = Sensors(
+            archive.settings, _policies[job.root], history, product_history(archive),
+            rate_history(archive),
+            archive.partitions(CLASSIFIED.name),
+        )  # fmt: skip
+        archive.findings.clear()
+    verifier = OrderVerifier(archive, partition, incoming, sensors)
+    lane = verifier.go(_counter(job, f"orders-{partition}").add)
+    history.close()
+    return lane
+
+
+def verify(
+    root: Path,
+    *,
+    processes: int = 2,
+    rederive: bool = True,
+    head: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    told: Told = lambda _done, _all: None,
+) -> Report:
+    """Verify an archive. Raises ArchiveError where there is none to be read at all.
+
+    `since` and `until` choose the findings that are told, by the time of their record.
+    `head` is a digest somebody noted of the manifest at some time: it must still stand in it.
+    """
+    began = time.monotonic()
+    archive = open_archive(root)
+    if head is not None and all(entry["digest"] != head for entry in archive.manifest.entries):
+        text = f"the entry noted as head {head} is not in it: its end was cut off, or it is another"
+        archive.findings.append(Finding("manifest", NAME, text))
+    report = Report(str(root), archive.manifest.head)
+    work = Path(tempfile.mkdtemp(prefix="exportgate-verify-"))
+    try:
+        (work / "progress").mkdir()
+        job = Job(str(root), str(work), str(work / "progress"), rederive)
+        _verify(archive, report, job, processes, told)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    _policies.pop(str(root), None)
+    report.findings = explained(report.findings, ledger_says, gate_says, archive)
+    if since is not None or until is not None:
+        report.findings = [each for each in report.findings if _is_of(archive, each, since, until)]
+    report.findings.sort(key=_order_of_finding)
+    report.seconds = time.monotonic() - began
+    return report
+
+
+def _is_of(
+    archive: Archive, finding: Finding, since: datetime | None, until: datetime | None
+) -> bool:
+    """Whether a finding's record is of a time; what names no record that can be read, always is."""
+    raw = archive.raw_at(finding.record or "")
+    if raw is None:
+        return True
+    moment = datetime.fromtimestamp(raw.timestamp_ms / 1000, UTC)
+    return (since is None or since <= moment) and (until is None or moment < until)
+
+
+def _order_of_finding(finding: Finding) -> tuple[Any, ...]:
+    """Sort by place in the log, as numbers where they are numbers."""
+    parts = (finding.record or finding.where).split("/")
+    numbers = tuple(int(part) if part.isdigit() else -1 for part in parts)
+    return (finding.record is not None, parts[0], numbers, finding.kind, finding.text)
+
+
+def _verify(archive: Archive, report: Report, job: Job, processes: int, told: Told) -> None:
+    archive.policies()
+    for topic in _stored_only(archive.manifest):
+        for partition in range(archive.partitions(topic)):
+            for _ in archive.rows(topic, partition):
+                report.records += 1
+    report.findings += archive.findings
+    report.segments = sum(len(found) for found in archive.segments.values())
+    total = sum(e["records"] for found in archive.segments.values() for e in found)
+    total -= report.records
+    with Workers(processes, lambda: told(_done(job), total)) as workers:
+        ledgers = range(archive.partitions(LICENSES.name))
+        lanes = workers.all(_ledger, [(job, at) for at in ledgers])
+        for lane in lanes:
+            report.findings += lane.findings
+            report.records += lane.records
+            report.in_flight += lane.in_flight
+        books = Books({lane.history: lane.versions for lane in lanes})
+        given = [(job, at, _incoming(lanes, at), books)
+                 for at in range(archive.partitions(CHECKS.name))]  # fmt: skip
+        for found in workers.all(_orders, given):
+            _add(report, found)
+
+
+def _stored_only(manifest: Manifest) -> list[str]:
+    """Topics that no stage is folded from: read and checked, record by record."""
+    return [topic for topic in manifest.header["partitions"]
+            if topic not in (*ORDER_TOPICS, LICENSES.name)]  # fmt: skip
+
+
+def _done(job: Job) -> int:
+    return sum(int(each.read_bytes() or b"0") for each in Path(job.progress).iterdir())
+
+
+def _incoming(lanes: list[LedgerLane], at: int) -> Incoming:
+    return Incoming(
+        said={lane.partition: lane.said[at] for lane in lanes if at in lane.said},
+        heard={lane.partition: lane.heard[at] for lane in lanes if at in lane.heard},
+    )
+
+
+def _add(report: Report, lane: OrderLane) -> None:
+    report.findings += lane.findings
+    report.engine_changes += lane.engine_changes
+    for name in ("records", "orders", "decisions", "rederived", "in_flight", "ahead"):
+        setattr(report, name, getattr(report, name) + getattr(lane, name))
+
+
+class Workers:
+    """Some processes; one is this process itself."""
+
+    def __init__(self, processes: int, look: Callable[[], None]) -> None:
+        """Start them. `look` is called now and then while they work."""
+        self._look = look
+        self._pool = None
+        if processes > 1:
+            self._pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
+
+    def __enter__(self) -> "Workers":
+        """Begin."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the processes."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def all(self, work: Callable[..., T], given: list[tuple[Any, ...]]) -> list[T]:
+        """Do work on everything given; results in that order."""
+        if self._pool is None:
+            return list(self._one_by_one(work, given))
+        futures = [self._pool.submit(work, *arguments) for arguments in given]
+        waiting = set(futures)
+        while waiting:
+            _, waiting = wait(waiting, timeout=LOOK_EVERY_S, return_when=FIRST_COMPLETED)
+            self._look()
+        return [future.result() for future in futures]
+
+    def _one_by_one(self, work: Callable[..., T], given: list[tuple[Any, ...]]) -> Iterator[T]:
+        was = gc.isenabled()
+        try:
+            for arguments in given:
+                yield work(*arguments)
+                self._look()
+        finally:
+            if was:
+                gc.enable()

@@ -1,0 +1,1 @@
+"""Archives of releases, which verify for ever."""
