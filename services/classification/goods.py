@@ -21,6 +21,8 @@ from services.classification.lexicon import HEADS
 from services.classification.policy import Cited, Compiled, Entry, Listed, Pack
 
 V = Verdict
+ON_RECORD = "product"
+"""The field of a code that a product record states: what it names was on a list once."""
 
 
 @dataclass(slots=True)
@@ -197,7 +199,8 @@ def _claims(
     for regime, code, match in facts.codes:
         own = not regime or regime.upper() == pack.regime
         source = Cited(citation="design: a declared code is a claim", tag="J")
-        if not is_code(code):
+        entry = entry_of(compiled, code) if own else None
+        if entry is None and not is_code(code) and match.field != ON_RECORD:
             if own and regime:
                 text = (
                     f"declared code {match.text!r} is a placeholder or malformed and does not count"
@@ -215,8 +218,7 @@ def _claims(
                     )
                 )
             continue
-        entry = entry_of(compiled, code)
-        if own and entry is not None:
+        if entry is not None:
             mine.append(stand(entry, day, (match,)))
         elif own and code[:5] in compiled.listed:
             listed.append((code, compiled.listed[code[:5]]))
@@ -226,7 +228,10 @@ def _claims(
 
 
 def entry_of(compiled: Compiled, code: str) -> Entry | None:
-    """Find the entry a code names: its own, or that of the nearest paragraph above it."""
+    """Find the entry a code names: its own, or that of the nearest paragraph above it.
+
+    A listed entry goes by the name of its rule too: not every list has codes.
+    """
     upper = code.upper()
     while upper:
         if upper in compiled.by_code:

@@ -293,7 +293,7 @@ def _compile(pack: Pack, lexicon_digest: str) -> Compiled:
             first = condition.shown[0] if condition.shown else ""
             rules = by_fact.setdefault(first, []) if first else always
             rules.append((entry, number, condition))
-        for code in (entry.code, *entry.codes):
+        for code in (entry.code, *entry.codes, entry.rule if entry.listed else None):
             if code:
                 by_code.setdefault(code.upper(), entry)
     content = {"pack": pack.model_dump(mode="json", by_alias=True), "lexicon": lexicon_digest}

@@ -6,6 +6,7 @@ for a clear. It never lowers what the line's own words or declared codes demand.
 """
 
 import hashlib
+import re
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
@@ -23,7 +24,7 @@ from schemas.classification import (
 )
 from schemas.reference import ProductClassified
 from services.classification.facts import Facts, is_code, normal_code
-from services.classification.goods import Draft, Record, entry_of, judge
+from services.classification.goods import ON_RECORD, Draft, Record, entry_of, judge
 from services.classification.item import Item
 from services.classification.policy import Compiled, Pack, PackSet
 from services.classification.regime import Outcome, evaluate
@@ -32,6 +33,7 @@ V = Verdict
 UNLISTED: Final = ("EAR99", "NONE")
 """Words for "no list names it", beside no code at all."""
 _CLEAR: Final = "#clear"
+_ENTRY: Final = re.compile(r"^[a-z0-9]+(-[a-z0-9]+)+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,15 @@ class Product:
 
 
 def meant(code: str | None) -> str | None:
-    """Write a code the usual way; None: no list names the goods."""
-    return None if code is None or code.strip().upper() in UNLISTED else normal_code(code)
+    """Write a code, or the name of an entry, the usual way; None: no list names the goods."""
+    if code is None or code.strip().upper() in UNLISTED:
+        return None
+    return usual if is_code(usual := normal_code(code)) else usual.lower()
+
+
+def is_well_formed(code: str) -> bool:
+    """Whether a text can be a code, or the name of an entry where a list has no codes."""
+    return is_code(code) or _ENTRY.match(code) is not None
 
 
 def code_of(record: ProductClassified, regime: str) -> str | None:
@@ -113,7 +122,7 @@ def evaluate_product(
 def _is_well_formed(record: ProductClassified) -> bool:
     """Whether every code has the shape of one; a record that says gibberish says nothing."""
     codes = (code_of(record, regime) for regime in record.codes)
-    return all(code is None or is_code(code) for code in codes)
+    return all(code is None or is_well_formed(code) for code in codes)
 
 
 def _unreadable(key: str, compiled: Compiled, outcome: Outcome, product: Product) -> Outcome:
@@ -142,7 +151,7 @@ def _claims(key: str, record: ProductClassified) -> tuple[tuple[str, str, Match]
     """Codes that count as declared ones: the stale one, else those of the other regimes."""
     regimes = [key] if key in record.codes else sorted(record.codes)
     return tuple(
-        (regime.partition("-")[0], code, Match(field="product", text=code, start=0, end=len(code)))
+        (regime.partition("-")[0], code, Match(field=ON_RECORD, text=code, start=0, end=len(code)))
         for regime in regimes
         if (code := code_of(record, regime)) is not None
     )
@@ -164,13 +173,14 @@ def _current(
     stated = _without_words(evaluate(key, compiled, item, alone, day, packs))
     stated = _with(stated, _reason(key, record, "for" if code else "against", _said(key, record)))
     seen = Record()
-    own = judge(key, compiled, item, facts, day, seen)
-    if _is_silent(compiled.pack, facts, seen):
+    judge(key, compiled, item, replace(facts, codes=()), day, seen)
+    if _is_silent(compiled.pack, facts, seen) and _claims_no_other(compiled, facts, code):
         notes = [r for r in words.reasons if r.effect == "note" and r not in stated.reasons]
         return replace(stated, reasons=(*notes, *stated.reasons))
-    against = judge(key, compiled, item, alone, day, Record())
+    own = judge(key, compiled, item, facts, day, Record())
+    recorded = judge(key, compiled, item, alone, day, Record())
     found = _graver(words, stated)
-    disputed = _conflict(own, against, code, _declared(compiled, facts))
+    disputed = _conflict(own, recorded, code, _declared(compiled, facts))
     if not disputed or found.verdict.decision is V.NOT_APPLICABLE:
         return found
     return _disputed(key, found, record, disputed)
@@ -180,7 +190,7 @@ def _only(pack: Pack, facts: Facts, code: str | None) -> Facts:
     """The code in place of the words; what is said of use and owners stays."""
     uses = {use.fact for use in pack.end_uses} | {"foreign_owned"}
     kept = {fact: m for fact, m in facts.said.items() if fact.removeprefix("for:") in uses}
-    match = Match(field="product", text=code or "", start=0, end=len(code or ""))
+    match = Match(field=ON_RECORD, text=code or "", start=0, end=len(code or ""))
     codes = (("", code, match),) if code else ()
     return Facts(said=kept, content=True, codes=codes, texts=facts.texts)
 
@@ -192,10 +202,19 @@ def _without_words(outcome: Outcome) -> Outcome:
 
 
 def _is_silent(pack: Pack, facts: Facts, seen: Record) -> bool:
-    """Whether the line says nothing of the goods that this list could be asked about."""
+    """Whether the words say nothing of the goods that this list could be asked about."""
     vague = any(r.rule.endswith(_CLEAR) and r.effect == "missing" for r in seen.reasons)
     speaks = any(facts.holds(signal) for signal in (*pack.signals, "for:re"))
     return vague and not speaks
+
+
+def _claims_no_other(compiled: Compiled, facts: Facts, code: str | None) -> bool:
+    """Whether every code the line claims is the recorded one; placeholders claim nothing."""
+    return all(
+        of.upper() in ("", compiled.pack.regime) and code is not None and _related(claim, code)
+        for of, claim, _ in facts.codes
+        if is_code(claim) or entry_of(compiled, claim) is not None
+    )
 
 
 def _graver(words: Outcome, stated: Outcome) -> Outcome:
@@ -239,7 +258,7 @@ def _conflict(own: Draft, stated: Draft, code: str | None, declared: tuple[str, 
 def _declared(compiled: Compiled, facts: Facts) -> tuple[str, ...]:
     """Codes of this list that the line claims."""
     regime = compiled.pack.regime
-    own = (code for of, code, _ in facts.codes if of.upper() in ("", regime) and is_code(code))
+    own = (code for of, code, _ in facts.codes if of.upper() in ("", regime))
     return tuple(code for code in own if entry_of(compiled, code) or code[:5] in compiled.listed)
 
 

@@ -53,7 +53,7 @@ def show(name: str, json_out: Json = False) -> None:
         typer.echo(f"  seen {watched.last_checked}: {watched.source}")
     for entry in pack.entries:
         periods = ", ".join(f"{p.status} {p.start or ''}..{p.end or ''}" for p in entry.timeline)
-        typer.echo(f"  {entry.code or '-':<14}{entry.verdict:<18}{entry.title}  {periods}")
+        typer.echo(f"  {entry.code or entry.rule:<22}{entry.verdict:<18}{entry.title}  {periods}")
         typer.echo(f"{'':16}[{entry.tag}] {entry.citation}")
     for negative in pack.negatives:
         typer.echo(f"  not           {negative.title}  [{negative.tag}] {negative.citation}")

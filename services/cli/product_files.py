@@ -12,10 +12,9 @@ from pydantic import ValidationError
 from schemas.reference import ProductClassified
 from schemas.regimes import ZONES
 from services.classification.check_input import BadLine, load
-from services.classification.facts import is_code
 from services.classification.goods import entry_of
 from services.classification.policy import Compiled
-from services.classification.products import code_of, entries_digest
+from services.classification.products import code_of, entries_digest, is_well_formed
 
 PLAIN: Final = ("exporter_id", "sku", "officer", "citation", "date")
 COLUMNS: Final = (*PLAIN, "packs")
@@ -96,8 +95,8 @@ def with_digests(row: Row, packs: Mapping[str, Compiled]) -> ProductClassified |
     digests, entries = dict(product.packs), {}
     for regime in product.codes:
         compiled, code = packs[regime], code_of(product, regime)
-        if code is not None and not is_code(code):
-            return BadRow(row.line, f"codes.{regime}", f"{code!r} is no control code")
+        if code is not None and not is_well_formed(code):
+            return BadRow(row.line, f"codes.{regime}", f"{code!r} is no code and names no entry")
         if digests.setdefault(regime, compiled.digest) != compiled.digest:
             continue
         if code is not None and not _names(compiled, code):

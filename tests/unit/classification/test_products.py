@@ -64,6 +64,8 @@ CASES: list[tuple[str, str | None, dict[str, Any], Make, dict[str, str | None], 
      {"declared": {"cn": DYB}}, current, {"CN-GAZETTED": None}, L),
     ("declared code, other code", VAGUE,
      {"declared": {"cn": HO}}, current, {"CN-GAZETTED": TB}, L),
+    ("declared code, same code", VAGUE,
+     {"declared": {"cn": HO}}, current, {"CN-GAZETTED": HO}, N),
     ("foreign declared code, none", VAGUE,
      {"declared": {"us": "5D002"}}, current, {"CN-GAZETTED": None}, R),
     ("placeholder declared, none", VAGUE,
@@ -159,6 +161,42 @@ def test_categories_conflict_where_the_reported_rule_has_no_codes() -> None:
 def conflicts(found: Classified) -> list[Reason]:
     """The reasons that hold a line whose record says something else."""
     return [reason for reason in found.reasons if reason.rule == RECORD_CONFLICT]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "wanted"),
+    [
+        (VAGUE, "cat2-magnet", (L, 2)),
+        (VAGUE, "CAT2-Magnet", (L, 2)),
+        ("NdFeB magnet blocks", "cat2-magnet", (L, 2)),
+        (VAGUE, "cat1-material", (L, 1)),
+        (VAGUE, "cat9-nothing", (R, None)),
+    ],
+)
+def test_an_entry_goes_by_its_name_where_the_list_has_no_codes(
+    text: str, name: str, wanted: tuple[str, int | None]
+) -> None:
+    found = classify(line(text), BOTH, (), current(BOTH, CN=name))
+    verdict = found.regimes["CN"]
+
+    assert (verdict.decision, verdict.category) == wanted
+    assert not conflicts(found)
+
+
+def test_a_named_entry_that_the_line_declares_is_a_demand() -> None:
+    item = line(VAGUE, declared={"cn": "cat2-magnet"})
+    found = classify(item, BOTH, (), current(BOTH, CN=None))
+
+    assert found.regimes["CN"].decision == L
+    assert len(conflicts(found)) == 1
+
+
+def test_a_named_entry_is_a_sign_of_risk_under_every_list() -> None:
+    found = classify(line(CHAIR), BOTH, (), current(BOTH, CN="cat2-magnet")).regimes
+    gone = classify(line(CHAIR), BOTH, (), stale(BOTH, CN="cat9-nothing")).regimes
+
+    assert (found["CN"].decision, found["CN-GAZETTED"].decision) == (L, R)
+    assert (gone["CN"].decision, gone["CN-GAZETTED"].decision) == (R, R)
 
 
 def test_an_unreadable_record_clears_nothing() -> None:

@@ -79,6 +79,14 @@ def test_a_row_that_names_another_pack_is_stale_for_that_regime_alone() -> None:
     assert is_current(product, "US", PACKS["US"])
 
 
+def test_an_entry_without_a_code_is_stated_by_name() -> None:
+    product = with_digests(one(csv_of({**CELLS, "CN": "Cat2-Magnet"})), PACKS)
+
+    assert not isinstance(product, BadRow)
+    assert product.codes["CN"] == "cat2-magnet"
+    assert is_current(product, "CN", PACKS["CN"])
+
+
 def test_codes_are_written_the_usual_way() -> None:
     product = with_digests(one(csv_of({**CELLS, "CN": "1c905.B", "US": "EAR99"})), PACKS)
 
@@ -100,6 +108,7 @@ def test_codes_are_written_the_usual_way() -> None:
         ({"CN": "", "US": ""}, 2, "codes"),
         ({"CN": "see file"}, 2, "codes.CN"),
         ({"CN": "9A999"}, 2, "codes.CN"),
+        ({"CN": "cat9-nothing"}, 2, "codes.CN"),
         ({"US": "1C9999"}, 2, "codes.US"),
         ({"packs": "CN"}, 2, "packs"),
         ({"packs": "XX=1"}, 2, "packs.XX"),
