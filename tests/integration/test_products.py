@@ -93,8 +93,21 @@ def test_a_record_frees_what_was_vague_and_stops_what_was_not(
         client.write([order("V2", "A-1", VAGUE)])
         stands(gate, "HELD", "V2")
         _what_was_read_is_on_record(gate)
+        _what_is_on_record_is_shown(gate)
         _a_pack_is_activated(gate)
         client.close()
+
+
+def _what_is_on_record_is_shown(gate: Gate) -> None:
+    listed = gate.run("products", "list", "--json").stdout.splitlines()
+    rows = {row["sku"]: row for row in map(json.loads, listed)}
+    assert rows["L-40"]["standing"] == {"CN": "current"}
+    assert rows["A-1"] == {"exporter_id": "default", "sku": "A-1", "readable": False}
+
+    shown = gate.run("products", "show", "L-40").stdout
+    assert "1C905.b" in shown
+    assert "data sheet DS-17" in shown
+    assert gate.run("products", "show", "NEVER-SEEN").returncode == 1
 
 
 def _a_pack_is_activated(gate: Gate) -> None:
