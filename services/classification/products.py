@@ -172,18 +172,18 @@ def _current(
     alone = _only(compiled.pack, facts, code)
     stated = _without_words(evaluate(key, compiled, item, alone, day, packs))
     stated = _with(stated, _reason(key, record, "for" if code else "against", _said(key, record)))
+    if words.verdict.decision is stated.verdict.decision is V.NOT_APPLICABLE:
+        return _graver(words, stated)
     seen = Record()
-    judge(key, compiled, item, replace(facts, codes=()), day, seen)
+    own = judge(key, compiled, item, replace(facts, codes=()), day, seen)
     if _is_silent(compiled.pack, facts, seen) and _claims_no_other(compiled, facts, code):
         notes = [r for r in words.reasons if r.effect == "note" and r not in stated.reasons]
         return replace(stated, reasons=(*notes, *stated.reasons))
-    own = judge(key, compiled, item, facts, day, Record())
-    recorded = judge(key, compiled, item, alone, day, Record())
+    if facts.codes:
+        own = judge(key, compiled, item, facts, day, Record())
+    disputed = _conflict(compiled, own, code, _declared(compiled, facts))
     found = _graver(words, stated)
-    disputed = _conflict(own, recorded, code, _declared(compiled, facts))
-    if not disputed or found.verdict.decision is V.NOT_APPLICABLE:
-        return found
-    return _disputed(key, found, record, disputed)
+    return _disputed(key, found, record, disputed) if disputed else found
 
 
 def _only(pack: Pack, facts: Facts, code: str | None) -> Facts:
@@ -241,7 +241,7 @@ def _graver(words: Outcome, stated: Outcome) -> Outcome:
     )
 
 
-def _conflict(own: Draft, stated: Draft, code: str | None, declared: tuple[str, ...]) -> str:
+def _conflict(compiled: Compiled, own: Draft, code: str | None, declared: tuple[str, ...]) -> str:
     """Name what the line says where it is not what the record says; empty: they agree."""
     if code is None:
         demands = own.decision.gravity >= V.REVIEW.gravity
@@ -251,7 +251,8 @@ def _conflict(own: Draft, stated: Draft, code: str | None, declared: tuple[str, 
             return f"declared {claim}"
     if own.listed and own.code and not _related(own.code, code):
         return own.code
-    other = own.listed and own.category and stated.category not in (None, own.category)
+    entry = entry_of(compiled, code)
+    other = own.listed and own.category and entry and entry.category not in (None, own.category)
     return f"category {own.category}" if other else ""
 
 

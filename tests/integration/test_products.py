@@ -44,11 +44,10 @@ def product(sku: str, code: str | None) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def imported(gate: Gate, *products: dict[str, Any], dry_run: bool = False) -> dict[str, Any]:
+def imported(gate: Gate, *products: dict[str, Any], option: str = "--json") -> dict[str, Any]:
     """Import product records as a user does."""
     text = "".join(json.dumps(each) + "\n" for each in products)
-    extra = ["--dry-run"] if dry_run else []
-    done = gate.run("products", "import", "-", "--json", *extra, stdin=text)
+    done = gate.run("products", "import", "-", "--json", option, stdin=text)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
@@ -78,7 +77,7 @@ def test_a_record_frees_what_was_vague_and_stops_what_was_not(
         stands(gate, "RELEASED", "T", "C")
 
         none, listed = product("A-1", None), product("L-40", "1C905.b")
-        assert imported(gate, none, listed, dry_run=True)["would_import"] == 2
+        assert imported(gate, none, listed, option="--dry-run")["would_import"] == 2
         assert client.read_all(PRODUCTS) == []
         summary = imported(gate, none, listed)
         assert (summary["imported"], summary["rechecks"]) == (2, 2)
@@ -88,6 +87,8 @@ def test_a_record_frees_what_was_vague_and_stops_what_was_not(
         assert {r.code for r in latest["erp/T"].reasons} == {HoldReason.NO_LICENSE}
         again = imported(gate, none, listed)
         assert (again["imported"], again["unchanged"], again["rechecks"]) == (0, 2, 0)
+        again = imported(gate, none, listed, option="--recheck")
+        assert (again["imported"], again["unchanged"], again["rechecks"]) == (0, 2, 2)
 
         _unreadable(gate, "A-1")
         client.write([order("V2", "A-1", VAGUE)])
