@@ -44,8 +44,10 @@ class Products:
     offsets: Mapping[str, int] = field(default_factory=dict)
 
     def of(self, exporter_id: str, sku: str | None) -> Product | None:
-        """Find the record of one exporter's product."""
-        return None if sku is None else self.known.get(product_key(exporter_id, sku))
+        """Find the record of one exporter's product; an exporter with a slash can have none."""
+        if sku is None or "/" in exporter_id:
+            return None
+        return self.known.get(product_key(exporter_id, sku))
 
 
 NO_PRODUCTS: Final = Products()

@@ -155,12 +155,16 @@ def test_the_record_that_was_read_is_named_once_and_how_far_they_were_read() -> 
     ]  # fmt: skip
 
 
-def test_another_exporters_record_says_nothing() -> None:
-    other = {**ORDER, "exporter": {"id": "other", "country": "CN"}}
-    order = OrderPlaced.model_validate({**other, "lines": [{**LINE, "sku": "SKU-1"}]})
+@pytest.mark.parametrize(
+    ("exporter", "sku", "key"),
+    [("other", "SKU-1", "default/SKU-1"), ("default/x", "SKU-1", "default/x/SKU-1")],
+)
+def test_another_exporters_record_says_nothing(exporter: str, sku: str, key: str) -> None:
+    other = {**ORDER, "exporter": {"id": exporter, "country": "CN"}}
+    order = OrderPlaced.model_validate({**other, "lines": [{**LINE, "sku": sku}]})
     found = classify_order(
         order, as_of=AT, own_day=None, digest="", classifier=Classifier(PACKS),
-        products=known(current(PACKS, CN=None)),
+        products=Products({key: current(PACKS, CN=None)}),
     )  # fmt: skip
 
     assert found.products == ()
