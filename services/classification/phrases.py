@@ -127,7 +127,7 @@ def _loose(
     return any(
         hit.end <= head.start
         and role == MAIN
-        and hit.sense.kind in ("form", "material")
+        and hit.sense.kind in ("form", "material", "element")
         and "raw" in hit.sense.facts
         and "magnet" not in hit.sense.facts
         and not (optics and "formula" in hit.sense.facts)
@@ -257,7 +257,7 @@ def relate(states: list[Phrase], reading: Reading, text: str) -> None:
         facts["st:contained"] = span
 
 
-_ASIDE = ("st:loose", "cas", "tablet")
+_ASIDE = ("st:loose", "cas", "tablet", "bulk_drug")
 
 
 def _kinds(states: list[Phrase]) -> list[str]:
