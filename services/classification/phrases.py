@@ -251,6 +251,8 @@ def relate(states: list[Phrase], reading: Reading, text: str) -> None:
         facts["st:strong" if formed else "st:bare"] = span
     elif explicit and (not article or (_firm(explicit, facts, text) and not ware)):
         facts["st:strong"] = span
+        if article and _beside(states, facts):
+            facts["st:conflict"] = span
     elif explicit or (article and (named or _beside(states, facts))):
         facts["st:conflict"] = span
     elif article:

@@ -53,15 +53,20 @@ class Symbols:
         self._any = re.compile(rf"(?<![a-z])(?:{every}|re)(?![a-z])")
         self._patterns = _patterns(lexicon, every)
         self._list = re.compile(
-            rf"(?<![a-z0-9.])(?:{every})(?:(?: ?[,/+&、] ?| and | )(?:{every}))+(?![a-z0-9])"
+            rf"(?<![a-z0-9.])(?:{every})(?:(?: ?[/+&、] ?| and | )(?:{every}))+(?![a-z0-9])"
         )
         self._chain = re.compile(
             rf"(?<![a-z0-9.])(?:{every}|{_METALS})(?: (?:{every}|{_METALS}))+(?![a-z0-9])"
         )
         self._mixed = re.compile(
-            rf"(?<![a-z0-9.])(?:{every}|{_METALS})(?: ?[,/+&] ?(?:{every}|{_METALS})){{2,}}"
+            rf"(?<![a-z0-9.])(?:{every}|{_METALS})(?: ?[/+&、] ?(?:{every}|{_METALS})){{2,}}"
             r"(?![a-z0-9])"
         )
+        one = rf"(?P<s>{every}|{_METALS})"
+        begin, end = r"(?:^|[,;])[ (\[]*", r"(?=[ )\]]*(?:[,;]|$))"
+        self._alone = re.compile(begin + one + end)
+        self._first = re.compile(begin + one + r"(?![a-z0-9.])")
+        self._last = re.compile(r"(?<![a-z0-9.])" + one + end)
         self._every = frozenset(lexicon.symbols)
         self._one = re.compile(rf"(?<![a-z])(?:{every})(?![a-z])")
         self._doubtful = frozenset(lexicon.context.ambiguous)
@@ -115,9 +120,26 @@ class Symbols:
                 out.append((match.start(), match.end(), symbol, extra))
         return out
 
+    def _alone_in_phrases(self, text: str) -> list[Found]:
+        """Symbols that make up or end phrases, in any order: `Ti, Al, Sc`, `with Ce, La, Nd`."""
+        if self._alone.search(text) is None:
+            return []
+        found = {
+            (m.start("s"), m.end("s"), m.group("s"), ())
+            for pattern in (self._first, self._last)
+            for m in pattern.finditer(text)
+        }
+        names = {symbol for _, _, symbol, _ in found}
+        ours = names & self._every
+        enough = len(ours) >= 2 and bool(ours - self._doubtful)
+        enough = enough or (len(ours) >= 3 and bool(ours - _WORDLIKE))
+        if ours and (enough or names - ours):
+            return sorted(one for one in found if one[2] in ours)
+        return []
+
     def _listed(self, text: str) -> list[Found]:
-        """Symbols in a row: `Eu Tb Y`, `La, Ce, Pr`."""
-        out: list[Found] = []
+        """Symbols in a row: `Eu Tb Y`, `Ti/Al/Sc`."""
+        out = self._alone_in_phrases(text)
         for match in self._list.finditer(text):
             found = [
                 (m.start(), m.end(), m.group(), ())
