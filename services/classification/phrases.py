@@ -127,7 +127,7 @@ def _loose(
     return any(
         hit.end <= head.start
         and role == MAIN
-        and hit.sense.kind in ("form", "material")
+        and hit.sense.kind in ("form", "material", "element")
         and "raw" in hit.sense.facts
         and "magnet" not in hit.sense.facts
         and not (optics and "formula" in hit.sense.facts)
@@ -251,13 +251,15 @@ def relate(states: list[Phrase], reading: Reading, text: str) -> None:
         facts["st:strong" if formed else "st:bare"] = span
     elif explicit and (not article or (_firm(explicit, facts, text) and not ware)):
         facts["st:strong"] = span
+        if article and _beside(states, facts):
+            facts["st:conflict"] = span
     elif explicit or (article and (named or _beside(states, facts))):
         facts["st:conflict"] = span
     elif article:
         facts["st:contained"] = span
 
 
-_ASIDE = ("st:loose", "cas", "tablet")
+_ASIDE = ("st:loose", "cas", "tablet", "bulk_drug")
 
 
 def _kinds(states: list[Phrase]) -> list[str]:

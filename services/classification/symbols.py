@@ -32,6 +32,7 @@ _ISOTOPES = {
     "yb": "168|169|17[0-6]", "lu": "17[4-7]", "y": "8[6-8]|9[01]", "sc": "4[34678]",
 }  # fmt: skip
 _METALS = "al|mg|cu|ni|fe|co|zn|ti|zr|ga|mn|si|b"
+_A_METAL = re.compile(rf"(?<![a-z])(?:{_METALS})(?![a-z])")
 _FORMED = re.compile(
     r"(?: [a-z]+)? (?:master )?(?:alloys?|powders?|targets?|ingots?|flakes?|(?:mixed )?oxides?)"
     r"(?![a-z])"
@@ -52,18 +53,30 @@ class Symbols:
         self._any = re.compile(rf"(?<![a-z])(?:{every}|re)(?![a-z])")
         self._patterns = _patterns(lexicon, every)
         self._list = re.compile(
-            rf"(?<![a-z0-9.])(?:{every})(?:(?: ?[,/+&、] ?| and | )(?:{every}))+(?![a-z0-9])"
+            rf"(?<![a-z0-9.])(?:{every})(?:(?: ?[/+&、] ?| and | )(?:{every}))+(?![a-z0-9])"
         )
         self._chain = re.compile(
             rf"(?<![a-z0-9.])(?:{every}|{_METALS})(?: (?:{every}|{_METALS}))+(?![a-z0-9])"
         )
+        self._mixed = re.compile(
+            rf"(?<![a-z0-9.])(?:{every}|{_METALS})(?: ?[/+&、] ?(?:{every}|{_METALS})){{2,}}"
+            r"(?![a-z0-9])"
+        )
+        one = rf"(?P<s>{every}|{_METALS})"
+        begin, end = r"(?:^|[,;])[ (\[]*", r"(?=[ )\]]*(?:[,;]|$))"
+        self._alone = re.compile(begin + one + end)
+        self._first = re.compile(begin + one + r"(?![a-z0-9.])")
+        self._last = re.compile(r"(?<![a-z0-9.])" + one + end)
         self._every = frozenset(lexicon.symbols)
         self._one = re.compile(rf"(?<![a-z])(?:{every})(?![a-z])")
         self._doubtful = frozenset(lexicon.context.ambiguous)
         isotopes = "|".join(rf"{s} ?(?:{mass})" for s, mass in _ISOTOPES.items())
         turned = "|".join(rf"(?:{mass})m? ?{s}" for s, mass in _ISOTOPES.items())
         self._isotope = re.compile(rf"(?<![a-z0-9.])(?:{isotopes}|{turned})(?![a-z0-9])")
-        self._generic = re.compile(rf"(?<![a-z0-9])(?:[amn][gil] )?(?P<s>re) (?:{_GENERIC}){_END}")
+        self._generic = re.compile(
+            rf"(?<![a-z0-9])(?:(?:[amn][gil] )?(?P<s>re) (?:{_GENERIC}){_END}|"
+            rf"\d ?% (?P<t>re){_END})"
+        )
 
     def find(self, text: str) -> list[Found]:
         """Find the symbols that mean elements in a folded text, and the German `Cer`."""
@@ -78,7 +91,8 @@ class Symbols:
         out += self._listed(text)
         out += self._chained(text)
         for match in self._generic.finditer(text):
-            out.append((match.start("s"), match.end("s"), "", ("re_generic",)))
+            named = "s" if match.group("s") else "t"
+            out.append((match.start(named), match.end(named), "", ("re_generic",)))
         if _RADIO.search(text):
             for match in self._isotope.finditer(text):
                 letters = "".join(filter(str.isalpha, match.group()))
@@ -106,9 +120,26 @@ class Symbols:
                 out.append((match.start(), match.end(), symbol, extra))
         return out
 
+    def _alone_in_phrases(self, text: str) -> list[Found]:
+        """Symbols that make up or end phrases, in any order: `Ti, Al, Sc`, `with Ce, La, Nd`."""
+        if self._alone.search(text) is None:
+            return []
+        found = {
+            (m.start("s"), m.end("s"), m.group("s"), ())
+            for pattern in (self._first, self._last)
+            for m in pattern.finditer(text)
+        }
+        names = {symbol for _, _, symbol, _ in found}
+        ours = names & self._every
+        enough = len(ours) >= 2 and bool(ours - self._doubtful)
+        enough = enough or (len(ours) >= 3 and bool(ours - _WORDLIKE))
+        if ours and (enough or names - ours):
+            return sorted(one for one in found if one[2] in ours)
+        return []
+
     def _listed(self, text: str) -> list[Found]:
-        """Symbols in a row: `Eu Tb Y`, `La, Ce, Pr`."""
-        out: list[Found] = []
+        """Symbols in a row: `Eu Tb Y`, `Ti/Al/Sc`."""
+        out = self._alone_in_phrases(text)
         for match in self._list.finditer(text):
             found = [
                 (m.start(), m.end(), m.group(), ())
@@ -119,6 +150,11 @@ class Symbols:
                 continue
             if different - self._doubtful or (len(different) >= 3 and different - _WORDLIKE):
                 out += found
+        for match in self._mixed.finditer(text):
+            if not _A_METAL.search(match.group()):
+                continue
+            for one in self._one.finditer(text, match.start(), match.end()):
+                out.append((one.start(), one.end(), one.group(), ()))
         return out
 
 

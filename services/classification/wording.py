@@ -6,6 +6,8 @@ from services.classification.lexicon import Lexicon
 from services.classification.text import Folded, is_cjk
 
 _LATIN = re.compile(r"[a-z]+(?:'[a-z]+)?")
+_WORD_MAX = 45
+"""Longer runs of letters are no words, not even German ones."""
 _VOWEL = re.compile(r"[aeiouy]")
 _NUMBERED = re.compile(r"(?<![a-z])[a-z]*\d[a-z0-9./]*")
 
@@ -28,7 +30,7 @@ def specific(lexicon: Lexicon, text: str) -> bool:
     for match in _LATIN.finditer(_NUMBERED.sub(" ", text)):
         word = match.group()
         vague = word in lexicon.vague_words or word.removesuffix("s") in lexicon.vague_words
-        if len(word) > 2 and not vague and _VOWEL.search(word):
+        if 2 < len(word) <= _WORD_MAX and not vague and _VOWEL.search(word):
             return True
     return False
 

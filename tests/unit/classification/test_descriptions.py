@@ -97,6 +97,8 @@ def test_what_a_text_says(text: str, said: list[str], unsaid: list[str]) -> None
 @pytest.mark.parametrize(
     "text",
     ["", " ", "\u200b", "x" * 100_000, "镝" * 50_000, "\u202eedixo muisorpsyd", "Dy" * 5000,
+     "er al " * 16_000, "la," * 33_000, "a:ce," * 20_000, "(la,ce)" * 14_000, "fe" * 50_000,
+     "177 lu isotope " * 6_000, "氧化镝用" * 25_000,
      "((((" * 1000, "1.1.1.1" * 2000, "with " * 5000, "\x00\ud7ff\uffff", "𝔻𝕪₂𝕆₃", "Ｄｙ２Ｏ３"],
 )  # fmt: skip
 def test_hostile_texts_are_answered(text: str) -> None:
