@@ -6,6 +6,7 @@ from typing import Any
 
 from schemas.base import plain
 from schemas.classification import RegimeVerdict
+from services.materials.catalog import BY_ID
 from services.materials.orders import MaterialLine, Route, stated_value
 from services.materials.status import ControlStatus, told
 from services.materials.view import LicenseLeft, MaterialStatus, Stake, signed
@@ -18,6 +19,7 @@ def status_row(status: MaterialStatus) -> dict[str, Any]:
     return {
         "material": status.material,
         "name": status.name,
+        "category": BY_ID[status.material].category if status.material in BY_ID else None,
         "regimes": {regime: _control(each) for regime, each in status.control.items()},
         "licenses": [_license(each) for each in status.licenses],
         "held": {

@@ -107,6 +107,7 @@ class Folded(Stage):
         if self._snapshots is not None:
             self._snapshots.drop(partition)
         memory = self._load(partition, low, high)
+        self.loading_from = ""
         memory.emit_from = committed or 0
         # What was committed had been remembered; without a place all that stands there is news.
         memory.whole_from = high if committed is None and memory.whole else memory.emit_from
@@ -137,6 +138,7 @@ class Folded(Stage):
                 if time.monotonic() > give_up:
                     raise Fatal(f"Redis did not answer for {LOAD_WITHIN_S:.0f} s") from error
                 log.warning("waiting to load", stage=self.name, error=str(error))
+                self.loading_from = str(error)
                 time.sleep(0.5)
 
     def _load_once(self, place: Place, low: int, high: int) -> Memory:

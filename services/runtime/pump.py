@@ -53,6 +53,11 @@ class Pump:
         self.joined = False
 
     @property
+    def waits_for(self) -> str:
+        """The dependency that it waits for, in a batch or to load a partition."""
+        return self.waiting_for or self.stage.loading_from
+
+    @property
     def dependencies(self) -> dict[str, Callable[[], None]]:
         """How to ask each whether it answers."""
         asked = {"kafka": self.sink.ping}
@@ -189,8 +194,8 @@ class Pump:
         name, found = self.stage.name, []
         if not self.joined:
             found.append(f"{name}: has not joined its group yet")
-        if self.waiting_for:
-            found.append(f"{name}: waiting for {self.waiting_for}")
+        if waits := self.waits_for:
+            found.append(f"{name}: waiting for {waits}")
         if self.stage.valve.shut:
             found.append(f"{name}: the poison valve is shut (`exportgate valve open {name}`)")
         found += [

@@ -64,6 +64,8 @@ class Stage(ABC):
         self.rewind: dict[int, int] = {}
         """Offsets to read again, by partition, once the valve is open."""
         self._settled_at = 0.0
+        self.loading_from = ""
+        """The dependency a partition's load waits for: that is no lack of progress of ours."""
         self.measure: Measure | None = None
 
     @property

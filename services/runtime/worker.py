@@ -182,16 +182,22 @@ def _watchdog(pumps: list[Pump]) -> None:
     while True:
         time.sleep(1.0)
         for pump in pumps:
-            silent = time.monotonic() - pump.beat
-            if silent > STUCK_AFTER_S and not pump.waiting_for and not pump.sink.is_waiting:
-                log.error("no progress", stage=pump.stage.name, seconds=round(silent))
+            if _is_stuck(pump):
+                silent = round(time.monotonic() - pump.beat)
+                log.error("no progress", stage=pump.stage.name, seconds=silent)
                 _leave(EXIT_STUCK)
+
+
+def _is_stuck(pump: Pump) -> bool:
+    """Whether it is silent for long and waits for nothing but itself."""
+    silent = time.monotonic() - pump.beat > STUCK_AFTER_S
+    return silent and not pump.waits_for and not pump.sink.is_waiting
 
 
 def _pages(app: Any, pumps: list[Pump]) -> None:
     @app.page("/livez")  # type: ignore[untyped-decorator]
     async def livez(_self: Any, _request: Any) -> web.Response:
-        stuck = [p.stage.name for p in pumps if time.monotonic() - p.beat > STUCK_AFTER_S]
+        stuck = [pump.stage.name for pump in pumps if _is_stuck(pump)]
         return web.Response(status=503 if stuck else 200, text=_lines(stuck) or "ok\n")
 
     @app.page("/readyz")  # type: ignore[untyped-decorator]

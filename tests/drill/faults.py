@@ -17,7 +17,8 @@ from services.runtime.remember import Remembered
 from tests.chaos.world import World
 from tests.support import builders
 
-POISON: Final = 150
+POISON: Final = 70
+"""Enough to shut the valve once; what is read again afterwards must not shut it anew."""
 SOURCE: Final = "drill"
 ALONE: Final = "AT"
 """A destination that no license of the quiet load names."""
@@ -36,7 +37,9 @@ class Scene:
         return next(each for each in self.world.services if each.name == name)
 
     def all_ready(self) -> None:
-        """Wait until every service is ready again."""
+        """Start what ended, as a supervisor would, and wait until every service is ready again."""
+        for each in self.world.services:
+            each.launch()
         wait_until(lambda: all(each.ready() for each in self.world.services), BACK_WITHIN_S)
 
 

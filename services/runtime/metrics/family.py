@@ -3,7 +3,9 @@
 Nothing a user writes (a SKU, a party, a currency) can make a series of its own.
 """
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final, Generic, TypeVar
@@ -141,10 +143,23 @@ class HistogramFamily(Family[prometheus.Histogram]):
     """Distribution of durations."""
 
     kind = "histogram"
+    bounds: tuple[float, ...] = ()
+    """Upper bounds of the buckets; what is above the last is in one more."""
 
     def observe(self, amount: float) -> None:
         """Observe, where there are no labels."""
         self.labels().observe(amount)
+
+    def observe_all(self, amounts: Sequence[float], *labels: str) -> None:
+        """Observe a batch under one set of labels.
+
+        Into the library's own buckets, which it fills one value at a time, 3 µs each.
+        """
+        series = self.labels(*labels)
+        series._sum.inc(sum(amounts))  # noqa: SLF001 - see above
+        found = Counter(bisect_left(self.bounds, amount) for amount in amounts)
+        for at, count in found.items():
+            series._buckets[at].inc(count)  # noqa: SLF001
 
     @property
     def series(self) -> tuple[str, ...]:
@@ -172,4 +187,6 @@ def histogram(
     """Declare a histogram of seconds."""
     names = tuple(each.name for each in labels)
     made = prometheus.Histogram(name, meaning, names, buckets=buckets, registry=REGISTRY)
-    return HistogramFamily(made, name=name, meaning=meaning, unit="seconds", labels=labels)
+    family = HistogramFamily(made, name=name, meaning=meaning, unit="seconds", labels=labels)
+    family.bounds = buckets
+    return family

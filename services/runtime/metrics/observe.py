@@ -23,20 +23,17 @@ CANARIES: Final[set[str]] = set()
 
 def wrote(stage: str, sends: Sequence[Send]) -> None:
     """Count a batch that was written and acknowledged."""
-    for topic, count in Counter(send.topic for send in sends).items():
+    for topic, count in Counter([send.topic for send in sends]).items():
         registry.PRODUCED.labels(stage, topic).inc(count)
-    decisions: Counter[tuple[str, str]] = Counter()
-    now = time.time()
+    decided = [(send.event, send.since) for send in sends if isinstance(send.event, Decided)]
+    if decided:
+        _decided(decided)
     for send in sends:
         event = send.event
-        if isinstance(event, Decided):
-            _decided(event, _seconds(now, send.since), decisions)
-        elif isinstance(event, BreachRaised):
+        if isinstance(event, BreachRaised):
             registry.BREACHES.labels(event.kind).inc()
         elif isinstance(event, LicenseAlerted):
             registry.LICENSE_ALERTS.labels(event.alert, str(event.threshold)).inc()
-    for labels, count in decisions.items():
-        registry.DECISIONS.labels(*labels).inc(count)
 
 
 def lagging(stage: str, lag: Mapping[int, int]) -> None:
@@ -44,20 +41,25 @@ def lagging(stage: str, lag: Mapping[int, int]) -> None:
     registry.LAG.replace({(stage, str(at)): records for at, records in lag.items()}, under=stage)
 
 
-def _seconds(now: float, since: datetime | None) -> float | None:
-    return None if since is None else max(now - since.timestamp(), 0.0)
-
-
-def _decided(event: Decided, seconds: float | None, decisions: Counter[tuple[str, str]]) -> None:
-    outcome = _OUTCOMES[event.decision]
-    if event.order_source == CANARY_SOURCE:
-        _canary(event, outcome, seconds)
-        return
-    decisions[outcome, event.reasons[0].code.value if event.reasons else NONE] += 1
-    if seconds is not None:
-        registry.DECISION_SECONDS.labels(outcome).observe(seconds)
-    if event.decision == "HELD":
-        HELD.append(event)
+def _decided(decided: list[tuple[Decided, datetime | None]]) -> None:
+    now = time.time()
+    reasons: Counter[tuple[str, str]] = Counter()
+    seconds: dict[str, list[float]] = {}
+    for event, since in decided:
+        outcome = _OUTCOMES[event.decision]
+        spent = None if since is None else max(now - since.timestamp(), 0.0)
+        if event.order_source == CANARY_SOURCE:
+            _canary(event, outcome, spent)
+            continue
+        reasons[outcome, event.reasons[0].code.value if event.reasons else NONE] += 1
+        if spent is not None:
+            seconds.setdefault(outcome, []).append(spent)
+        if outcome == "held":
+            HELD.append(event)
+    for labels, count in reasons.items():
+        registry.DECISIONS.labels(*labels).inc(count)
+    for outcome, amounts in seconds.items():
+        registry.DECISION_SECONDS.observe_all(amounts, outcome)
 
 
 def _canary(event: Decided, outcome: str, seconds: float | None) -> None:

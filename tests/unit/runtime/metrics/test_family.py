@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import Histogram
 
 from services.runtime.metrics import FAMILIES, REGISTRY, family, reference
 from services.runtime.metrics.family import (
@@ -14,11 +15,12 @@ from services.runtime.metrics.family import (
     CounterFamily,
     Family,
     GaugeFamily,
+    HistogramFamily,
     counter,
     gauge,
     label,
 )
-from services.runtime.metrics.registry import BLOCKED_VALUE, DEAD_LETTERS
+from services.runtime.metrics.registry import BLOCKED_VALUE, DEAD_LETTERS, DECISION_SECONDS
 from tests.unit.runtime.metrics.reading import series
 
 COLOUR = label("colour", "one of three", ("red", "green", "blue"))
@@ -103,6 +105,31 @@ def test_a_gauge_replaced_under_one_label_leaves_the_others(heights: GaugeFamily
     heights.replace({("red", "b"): 3}, under="red")
 
     assert series("exportgate_heights") == {("red", "b"): 3, ("blue", "a"): 2}
+
+
+@given(st.lists(st.floats(0, 100) | st.sampled_from(DECISION_SECONDS.bounds), min_size=1))
+def test_a_batch_is_observed_as_its_values_one_by_one_would_be(amounts: list[float]) -> None:
+    buckets = DECISION_SECONDS.bounds
+    ours = HistogramFamily(
+        Histogram("a", "a", ("x",), buckets=buckets, registry=None),
+        name="a", meaning="A", unit="seconds", labels=(NAME,),
+    )  # fmt: skip
+    FAMILIES.remove(ours)
+    ours.bounds = buckets
+    ours.observe_all(amounts, "1")
+    theirs = Histogram("a", "a", ("x",), buckets=buckets, registry=None)
+    for amount in amounts:
+        theirs.labels("1").observe(amount)
+
+    assert samples(ours._made) == samples(theirs)
+
+
+def samples(histogram: Histogram) -> list[tuple[str, dict[str, str], float]]:
+    return [
+        (each.name, each.labels, round(each.value, 6))
+        for metric in histogram.collect()
+        for each in metric.samples
+    ]
 
 
 @given(st.lists(st.tuples(*[st.text(max_size=20)] * 5), max_size=50))

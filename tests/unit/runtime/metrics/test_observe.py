@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from prometheus_client import generate_latest
+
 from schemas.base import Model
 from schemas.decisions import DecisionReason, HoldReason, OrderHeld, OrderReleased
 from schemas.envelope import Output, Recorded
@@ -14,8 +16,9 @@ from schemas.topics import CHECKS, CLASSIFIED, DECISIONS, ORDERS
 from services.hold_release.state import ORDER, OrderState
 from services.runtime.codec import Raw, Send, read, written
 from services.runtime.memory import Memory
-from services.runtime.metrics import registry
+from services.runtime.metrics import REGISTRY, registry
 from services.runtime.metrics.collector import View
+from services.runtime.metrics.groups import GROUPS
 from services.runtime.metrics.observe import CANARIES, HELD, lagging, wrote
 from services.runtime.metrics.orders import measure
 from tests.support import builders
@@ -136,6 +139,35 @@ def test_open_canaries_are_remembered_to_be_cancelled() -> None:
 
     measure(gate_memory())
     assert set() == CANARIES
+
+
+def test_orders_of_every_make_and_destination_make_no_series_of_their_own() -> None:
+    """Each of these says a currency, a country, a SKU and a party that no other order says."""
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    states: list[OrderState] = []
+    before = len(HELD)
+    for number in range(400):
+        two = letters[number % 26] + letters[number // 26]
+        line = builders.line(sku=f"SKU-{number}", supplier=f"Supplier {number}", currency=f"X{two}",
+                             origin=two)  # fmt: skip
+        parties = (builders.party("end_user", f"Customer {number}", country=two),)
+        whole = builders.order(f"o{number}", destination=two, lines=(line,), parties=parties)
+        assessed = builders.assessed(whole, builders.drawing("cn-1"))
+        states.append(held_state(order_id=f"o{number}", assessed=assessed))
+        held = decided(OrderHeld, reasons=(no_license(),), order_id=f"o{number}")
+        wrote("gate", [sent(held)])
+    assert len(HELD) == before + 400
+
+    measure(gate_memory(*states))
+
+    groups = len(GROUPS) + 2
+    assert len(series("exportgate_order_value")) <= groups * groups
+    assert len(series("exportgate_holds_open")) <= groups
+    assert len(series("exportgate_value_blocked_total")) <= 2 * groups * 20
+    assert sum(series("exportgate_holds_open").values()) == 400
+    text = generate_latest(REGISTRY).decode()
+    for word in ("SKU-", "Supplier", "Customer", "Weber", "o399"):
+        assert word not in text
 
 
 def test_a_withdrawn_release_tells_how_long_it_stood() -> None:
