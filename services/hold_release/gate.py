@@ -173,7 +173,8 @@ def _granted(turn: Turn, gate: Gate) -> None:
     event: ReservationGranted = turn.record.event
     entry = entries.answered(turn.state, event)
     if entry is None:
-        reserve.give_back(turn, event)
+        if not _shortened(turn, event):
+            reserve.give_back(turn, event)
         return
     if _holds_less(entry, event):
         text = f"{entry.license_id} holds less than the line wants"
@@ -199,6 +200,20 @@ def _granted(turn: Turn, gate: Gate) -> None:
         **_covered(entry, event),
     )
     _after_answer(turn)
+
+
+def _shortened(turn: Turn, event: ReservationGranted) -> bool:
+    """Take note that a license ends earlier than a reservation was told; a release is renewed."""
+    entry = entries.find(turn.state, event.reservation_id)
+    told = event.valid_to.isoformat()
+    if entry is None or event.result != "confirmed" or entry.state != "granted":
+        return False
+    if entry.valid_to is None or told >= entry.valid_to:
+        return False
+    entries.replace_entry(turn, entry, valid_to=told)
+    if turn.state.phase == "released" and not turn.state.stale:
+        progress(turn)
+    return True
 
 
 def _holds_less(entry: Reservation, event: ReservationGranted) -> bool:

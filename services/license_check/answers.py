@@ -59,11 +59,31 @@ def granted(
     after: License,
 ) -> Output:
     """Say that a reservation stands, and what it left on the license."""
+    return _granted(record, record.event, reservation, result, before, after)
+
+
+def shortened(
+    record: Recorded[Any], reservation: Reservation, before: License, after: License
+) -> Output:
+    """Say, unasked, that a reservation stands, and no longer until when it was granted."""
+    request = reservation.request
+    assert request is not None, "only a request is granted"
+    return _granted(record, request, reservation, "confirmed", before, after)
+
+
+def _granted(
+    record: Recorded[Any],
+    asked: OfReservation,
+    reservation: Reservation,
+    result: str,
+    before: License,
+    after: License,
+) -> Output:
     request = reservation.request
     assert request is not None, "only a request is granted"
     assert reservation.valid_to is not None, "a grant has a validity"
     fields = {
-        **_head(record.event, record, request.line_id, request.regime),
+        **_head(asked, record, request.line_id, request.regime),
         "result": result,
         "quantity": reservation.quantity,
         "unit": reservation.unit,
