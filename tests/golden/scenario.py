@@ -43,7 +43,7 @@ def _of(quantity: str, order_id: str, revision: int = 1, **changes: Any) -> Orde
 
 
 def _licenses(duo: Duo) -> None:
-    five = {"over_percent": Decimal(5), "under_percent": Decimal(5)}
+    five: dict[str, Any] = {"over_percent": Decimal(5), "under_percent": Decimal(5)}
     first = license_granted("cn-1", quantity=Decimal(40), return_credit="automatic", **five)
     duo.office(first, "cn-1")
     duo.office(license_granted("cn-2", quantity=Decimal(25), max_shipments=3), "cn-2")
