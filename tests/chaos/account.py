@@ -116,6 +116,8 @@ class Books:
         ):
             if _told(told) != tuple(None if left is None else max(left, ZERO) for left in own):
                 self.say("I4", each, f"{when}: {_told(told)} remain as answered, {own} in truth")
+        if isinstance(answer, ReservationGranted) and answer.result != "granted":
+            return  # it stands as it did, whatever was let go beside it
         short = tuple(max(-(left or ZERO), ZERO) for left in account.left())
         if tuple(x or ZERO for x in _told(over or Balance())) != short:
             self.say("I4", each, f"overdrawn {_told(over or Balance())}, {short} in truth")
