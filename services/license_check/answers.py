@@ -185,6 +185,7 @@ def posted(  # noqa: PLR0913 - what a posting says, each by name
     `sides`: what the order states, and what the license counts; none where they are one measure.
     """
     now = before if after is None else after
+    left = now.left()
     fields = {
         **_head(asked, record),
         "operation": operation,
@@ -194,9 +195,9 @@ def posted(  # noqa: PLR0913 - what a posting says, each by name
         "drawn": sides[1] if sides else None,
         "breaches": breaches or None,
         "report_by": report_by,
-        "overdrawn": now.overdraft(),
-        "balance_before": before.balance(),
-        "balance_after": now.balance(),
+        "overdrawn": left.overdraft(),
+        "balance_before": before.left().balance,
+        "balance_after": left.balance,
     }
     event = assembled(ReservationPosted, fields)
     return _output(record, "posted", event)
