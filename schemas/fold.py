@@ -1,7 +1,6 @@
 """The shape of a fold: one aggregate, one record, what changes, what is said. Pure and total."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Context, getcontext, setcontext
 from types import MappingProxyType
@@ -15,8 +14,7 @@ GENESIS: Final = "0" * 64
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Partition:
+class Partition(NamedTuple):
     """What a fold knows of its whole partition."""
 
     number: int

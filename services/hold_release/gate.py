@@ -26,11 +26,10 @@ from schemas.decisions import DecisionReason, HoldReason
 from schemas.envelope import Recorded
 from schemas.fold import Partition, Step, count_exactly
 from schemas.orders import OrderCancelled, OrderReturned, OrderShipped
-from services.hold_release import adjust, cancel, entries, officers, reserve, ship
+from services.hold_release import adjust, answers, cancel, entries, officers, reserve, ship
 from services.hold_release.progress import progress, reason, silent_reason
 from services.hold_release.settlement import needs as needs_of
-from services.hold_release.settlement import reason_of
-from services.hold_release.state import ORDER, ZERO, OrderState, Reservation, as_written
+from services.hold_release.state import ORDER, OrderState, as_written
 from services.hold_release.turn import Turn
 
 KEPT: Final = timedelta(days=30)
@@ -168,113 +167,6 @@ def _unreadable(turn: Turn, gate: Gate) -> None:
     progress(turn)
 
 
-def _granted(turn: Turn, gate: Gate) -> None:
-    del gate
-    event: ReservationGranted = turn.record.event
-    entry = entries.answered(turn.state, event)
-    if entry is None:
-        reserve.give_back(turn, event)
-        return
-    if _holds_less(entry, event):
-        text = f"{entry.license_id} holds less than the line wants"
-        short = HoldReason.LICENSE_EXHAUSTED
-        entries.replace_entry(turn, entry, state="withdrawn", reason=short, text=text)
-        if turn.state.phase == "released":
-            _withdraw_release(turn, short, text, entry.line_id)
-        progress(turn)
-        return
-    entries.replace_entry(
-        turn,
-        entry,
-        state="granted",
-        quantity=event.quantity,
-        unit=event.unit,
-        value=event.value,
-        currency=event.currency,
-        valid_to=event.valid_to.isoformat(),
-        granted_at=turn.record.logged_at,
-        over_percent=event.over_percent,
-        ledger_partition=event.ledger_partition,
-        ledger_offset=event.ledger_offset,
-        **_covered(entry, event),
-    )
-    _after_answer(turn)
-
-
-def _holds_less(entry: Reservation, event: ReservationGranted) -> bool:
-    """Tell whether what stands in the ledger is not what the order rests on."""
-    if entry.partial or event.stated is None:
-        return False
-    return event.stated.quantity < entry.covers or (
-        entry.covers_value is not None and (event.stated.value or ZERO) < entry.covers_value
-    )
-
-
-def _covered(entry: Reservation, event: ReservationGranted) -> dict[str, object]:
-    """Read how much of the line a grant covers, where the ledger might grant a part."""
-    if not entry.partial or event.stated is None:
-        return {}
-    return {"covers": event.stated.quantity, "covers_value": event.stated.value}
-
-
-def _after_answer(turn: Turn) -> None:
-    if turn.state.stale and turn.state.phase == "released":
-        _send_stale(turn)
-        return
-    progress(turn)
-
-
-def _send_stale(turn: Turn) -> None:
-    """Send a release that was held back, once every reservation under it is confirmed."""
-    waiting = [e for e in turn.state.reservations if e.state in entries.WAITING]
-    if not waiting and turn.state.release is not None:
-        turn.send_again(turn.state.release)
-        turn.update(stale=False, answer_by=None)
-
-
-def _refused(turn: Turn, gate: Gate) -> None:
-    del gate
-    event: ReservationRefused = turn.record.event
-    entry = entries.answered(turn.state, event)
-    if entry is None:
-        return
-    # A grant that is not confirmed still sets its quantity aside, so it is let go, not forgotten.
-    state: Literal["refused", "withdrawn"] = "refused" if entry.state == "asked" else "withdrawn"
-    entries.replace_entry(turn, entry, state=state, reason=event.reason, text=event.text)
-    if turn.state.phase == "released":
-        _withdraw_release(turn, event.reason, event.text, event.line_id)
-    progress(turn)
-
-
-def _withdrawn(turn: Turn, gate: Gate) -> None:
-    """A reservation no longer stands: the release that rests on it is withdrawn at once."""
-    del gate
-    event: ReservationWithdrawn = turn.record.event
-    entry = entries.find(turn.state, event.reservation_id)
-    if entry is None or entry.state in ("refused", "withdrawn", "leaving", "settled"):
-        return
-    if turn.state.terminal:
-        return
-    entries.replace_entry(turn, entry, state="withdrawn", reason=event.reason, text=event.text)
-    if turn.state.phase == "released":
-        _withdraw_release(turn, event.reason, event.text, entry.line_id)
-    progress(turn)
-
-
-def _withdraw_release(turn: Turn, reason: str, text: str, line_id: str) -> None:
-    turn.hold([DecisionReason(line_id=line_id, code=reason_of(reason), text=text)])
-
-
-def _posted(turn: Turn, gate: Gate) -> None:
-    del gate
-    event: ReservationPosted = turn.record.event
-    if event.operation == "adjust":
-        if adjust.posted(turn, event):
-            _after_answer(turn)
-    elif event.operation == "settle":
-        ship.posted(turn, event)
-
-
 def _recheck_wanted(turn: Turn, gate: Gate) -> None:
     del gate
     event: RecheckWanted = turn.record.event
@@ -304,7 +196,7 @@ def _stale(turn: Turn, gate: Gate) -> None:
     for entry in turn.state.reservations:
         if entry.state == "granted":
             reserve.confirm(turn, entry)
-    _send_stale(turn)
+    answers.send_stale(turn)
 
 
 def _deadline(turn: Turn, gate: Gate) -> None:
@@ -321,7 +213,7 @@ def _deadline(turn: Turn, gate: Gate) -> None:
 def _answer_due(turn: Turn) -> None:
     silent = [silent_reason("the ledger has not answered; asked again")]
     if turn.state.phase == "released":
-        _withdraw_release(turn, HoldReason.LEDGER_SILENT, silent[0].text, "-")
+        answers.withdraw_release(turn, HoldReason.LEDGER_SILENT, silent[0].text, "-")
     else:
         turn.hold(silent)
     reserve.ask_again(turn, list(needs_of(turn.state)))
@@ -384,10 +276,10 @@ Handler = Callable[[Turn, Gate], None]
 HANDLERS: Final[dict[type, Handler]] = {
     OrderAssessed: _assessed,
     Unreadable: _unreadable,
-    ReservationGranted: _granted,
-    ReservationRefused: _refused,
-    ReservationWithdrawn: _withdrawn,
-    ReservationPosted: _posted,
+    ReservationGranted: lambda turn, _: answers.granted(turn),
+    ReservationRefused: lambda turn, _: answers.refused(turn),
+    ReservationWithdrawn: lambda turn, _: answers.withdrawn(turn),
+    ReservationPosted: lambda turn, _: answers.posted(turn),
     OfficerDecided: lambda turn, _: officers.decided(turn, progress),
     RecheckWanted: _recheck_wanted,
     ReleaseStale: _stale,

@@ -71,6 +71,9 @@ def _release(turn: Turn) -> None:
         return
     if standing is not None:
         turn.hold([reason(HoldReason.RELEASE_EXPIRED, f"the release now ends {until}")])
+        # A new release rests on what the ledger says now, not on what it said to the old one.
+        _reserve_and_release(turn)
+        return
     turn.release(until)
 
 

@@ -1,7 +1,7 @@
 """One record's turn at one order: the state as it becomes, and what is said on the way."""
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, Literal
@@ -84,8 +84,7 @@ class Turn:
         """Append to the hash chain of the partition and write to `orders.decisions`."""
         value = encode(event)
         self.outputs.append(Output(DECISIONS.name, self.state.key, event_id, event, value))
-        self.partition = replace(
-            self.partition,
+        self.partition = self.partition._replace(
             chain_index=self.partition.chain_index + 1,
             chain_prev=hashlib.sha256(value).hexdigest(),
         )

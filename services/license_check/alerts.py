@@ -10,7 +10,7 @@ from schemas.fold import EPOCH
 from schemas.licenses import LicenseAlerted
 from schemas.regimes import end_of
 from schemas.topics import LICENSES
-from services.license_check.book import License
+from services.license_check.book import ZERO, License
 
 LEVELS: Final = (80, 90, 95, 100)
 """Percent used or reserved."""
@@ -24,16 +24,17 @@ def watched(license_: License, record: Recorded[Any]) -> tuple[License, list[Out
     if terms is None:
         return license_, []
     found: list[Output] = []
+    left = license_.left()
     limit = terms.quantity
     if limit is not None and license_.alerted_quantity < LEVELS[-1]:
-        drawn = license_.used_quantity + license_.reserved_quantity
+        drawn = limit - (left.quantity or ZERO)
         level = _reached(drawn, limit, license_.alerted_quantity)
         if level:
             license_ = changed(license_, alerted_quantity=level)
             found.append(_used(license_, record, "quantity", level))
     limit = terms.value
     if limit is not None and license_.alerted_value < LEVELS[-1]:
-        drawn = license_.used_value + license_.reserved_value
+        drawn = limit - (left.value or ZERO)
         level = _reached(drawn, limit, license_.alerted_value)
         if level:
             license_ = changed(license_, alerted_value=level)

@@ -59,11 +59,31 @@ def granted(
     after: License,
 ) -> Output:
     """Say that a reservation stands, and what it left on the license."""
+    return _granted(record, record.event, reservation, result, before, after)
+
+
+def shortened(
+    record: Recorded[Any], reservation: Reservation, before: License, after: License
+) -> Output:
+    """Say, unasked, that a reservation stands, and no longer until when it was granted."""
+    request = reservation.request
+    assert request is not None, "only a request is granted"
+    return _granted(record, request, reservation, "confirmed", before, after)
+
+
+def _granted(
+    record: Recorded[Any],
+    asked: OfReservation,
+    reservation: Reservation,
+    result: str,
+    before: License,
+    after: License,
+) -> Output:
     request = reservation.request
     assert request is not None, "only a request is granted"
     assert reservation.valid_to is not None, "a grant has a validity"
     fields = {
-        **_head(record.event, record, request.line_id, request.regime),
+        **_head(asked, record, request.line_id, request.regime),
         "result": result,
         "quantity": reservation.quantity,
         "unit": reservation.unit,
@@ -165,6 +185,7 @@ def posted(  # noqa: PLR0913 - what a posting says, each by name
     `sides`: what the order states, and what the license counts; none where they are one measure.
     """
     now = before if after is None else after
+    left = now.left()
     fields = {
         **_head(asked, record),
         "operation": operation,
@@ -174,9 +195,9 @@ def posted(  # noqa: PLR0913 - what a posting says, each by name
         "drawn": sides[1] if sides else None,
         "breaches": breaches or None,
         "report_by": report_by,
-        "overdrawn": now.overdraft(),
-        "balance_before": before.balance(),
-        "balance_after": now.balance(),
+        "overdrawn": left.overdraft(),
+        "balance_before": before.left().balance,
+        "balance_after": left.balance,
     }
     event = assembled(ReservationPosted, fields)
     return _output(record, "posted", event)

@@ -114,8 +114,16 @@ class License(Model):
         """
         own = self.__dict__
         found: Left | None = own.get("_left")
-        if found is not None and found.counted_from(self):
-            return found
+        if found is not None:
+            used, reserved, used_value, reserved_value = found.drawn
+            if (
+                reserved is own["reserved_quantity"]
+                and used is own["used_quantity"]
+                and found.terms is own["terms"]
+                and reserved_value is own["reserved_value"]
+                and used_value is own["used_value"]
+            ):
+                return found
         own["_left"] = found = Left.of(self)
         return found
 
@@ -135,16 +143,7 @@ class License(Model):
 
     def overdraft(self) -> Balance | None:
         """What shipments drew beyond the license; None where nothing."""
-        left = self.left()
-        short = left.quantity is not None and left.quantity < ZERO
-        if not short and (left.value is None or left.value >= ZERO):
-            return None
-        return Balance(
-            quantity=min(max(-(left.quantity or ZERO), ZERO), LARGEST),
-            unit=self.terms.unit if self.terms else None,
-            value=min(max(-(left.value or ZERO), ZERO), LARGEST),
-            currency=self.terms.currency if self.terms else None,
-        )
+        return self.left().overdraft()
 
     def within_tolerance(self) -> bool:
         """Tell whether what is used stays within the over-delivery the license tolerates."""
@@ -165,22 +164,34 @@ class Left(NamedTuple):
     terms: LicenseTerms | None
     drawn: tuple[Decimal, Decimal, Decimal, Decimal]
 
+    def overdraft(self) -> Balance | None:
+        """What was drawn beyond the license; None where nothing."""
+        short = self.quantity is not None and self.quantity < ZERO
+        if not short and (self.value is None or self.value >= ZERO):
+            return None
+        return Balance(
+            quantity=min(max(-(self.quantity or ZERO), ZERO), LARGEST),
+            unit=self.balance.unit,
+            value=min(max(-(self.value or ZERO), ZERO), LARGEST),
+            currency=self.balance.currency,
+        )
+
     @classmethod
     def of(cls, license_: License) -> "Left":
         """Count what is left."""
-        terms = license_.terms
-        drawn = (
-            license_.used_quantity,
-            license_.reserved_quantity,
-            license_.used_value,
-            license_.reserved_value,
-        )
-        quantity = terms.quantity if terms is not None else ZERO
-        value = terms.value if terms is not None else ZERO
+        own = license_.__dict__
+        terms: LicenseTerms | None = own["terms"]
+        used, reserved = own["used_quantity"], own["reserved_quantity"]
+        used_value, reserved_value = own["used_value"], own["reserved_value"]
+        drawn = (used, reserved, used_value, reserved_value)
+        quantity: Decimal | None = ZERO
+        value: Decimal | None = ZERO
+        if terms is not None:
+            quantity, value = terms.quantity, terms.value
         if quantity is not None:
-            quantity = quantity - drawn[0] - drawn[1]
+            quantity = quantity - used - reserved
         if value is not None:
-            value = value - drawn[2] - drawn[3]
+            value = value - used_value - reserved_value
         told = {
             "quantity": ZERO if quantity is not None and quantity < ZERO else quantity,
             "unit": terms.unit if terms is not None else None,
@@ -188,17 +199,6 @@ class Left(NamedTuple):
             "currency": terms.currency if terms is not None else None,
         }
         return cls(quantity, value, assembled(Balance, told), terms, drawn)
-
-    def counted_from(self, license_: License) -> bool:
-        """Tell whether it was counted from these very amounts."""
-        used, reserved, used_value, reserved_value = self.drawn
-        return (
-            self.terms is license_.terms
-            and used is license_.used_quantity
-            and reserved is license_.reserved_quantity
-            and used_value is license_.used_value
-            and reserved_value is license_.reserved_value
-        )
 
 
 def with_tolerance(quantity: Decimal, percent: Decimal | None) -> Decimal:

@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Final
 
+from schemas.base import plain
 from schemas.decisions import HoldReason
 from schemas.licenses import LicenseTerms
 from services.license_check.documents import names_end_users
@@ -154,7 +155,7 @@ def _above(found: Condition, asked: Asked) -> str:
     if total is None or asked.currency != found.measure:
         return f"is capped in {found.measure} an order; not every line states such a value"
     if total > found.amount:
-        return f"is capped at {found.amount} {found.measure} an order; this one is worth {total}"
+        return f"is capped at {plain(found.amount)} {found.measure} an order, not {plain(total)}"
     return ""
 
 
@@ -163,4 +164,6 @@ def _in_one_shipment(found: Condition, terms: LicenseTerms, asked: Asked, drawn:
     limit = per_shipment(terms)
     if limit is None or asked.shipping == "partial" or drawn.quantity <= limit:
         return ""
-    return f"allows {found.amount} {found.measure} a shipment; the line would draw more at once"
+    return (
+        f"allows {plain(found.amount)} {found.measure} a shipment; the line would draw more at once"
+    )

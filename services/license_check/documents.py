@@ -93,7 +93,7 @@ def _beyond(document: Document, terms: LicenseTerms, drawn: Draw, usage: Usage) 
         else None
     )
     if limit is None:
-        return f"is for {document.quantity} {document.unit}, which the license does not count in"
+        return f"is for {plain(document.quantity)} {document.unit}: the license counts otherwise"
     before = usage.get(key_of(document), Decimal(0))
     if before + drawn.quantity > limit:
         return f"is for {plain(limit)} {drawn.unit}, of which {plain(before)} is drawn already"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from schemas.base import built, changed
+from schemas.base import built, changed, plain
 from schemas.checks import (
     DeadlineDue,
     ReservationAdjusted,
@@ -211,15 +211,16 @@ def _without(license_: License, known: Reservation) -> License:
 
 def _short(license_: License, known: Reservation, judged: Draw) -> Refusal | None:
     """Tell whether more is wanted than remains. Less may always be had, however little is left."""
-    wanted = max(judged.quantity - known.used_quantity, ZERO) - known.open_quantity
-    left = license_.remaining_quantity
-    if left is not None and wanted > max(left, ZERO):
-        return Refusal(HoldReason.LICENSE_EXHAUSTED, f"{max(left, ZERO)} {judged.unit} remain")
     value = judged.value or ZERO
-    wanted = max(value - known.used_value, ZERO) - known.open_value
-    left = license_.remaining_value
-    if left is not None and wanted > max(left, ZERO):
-        return Refusal(HoldReason.LICENSE_EXHAUSTED, f"{max(left, ZERO)} {judged.currency} remain")
+    for wanted, used, held, left, unit in (
+        (judged.quantity, known.used_quantity, known.open_quantity,
+         license_.remaining_quantity, judged.unit),
+        (value, known.used_value, known.open_value, license_.remaining_value, judged.currency),
+    ):  # fmt: skip
+        more = max(wanted - used, ZERO) - held
+        if left is not None and more > max(left, ZERO):
+            text = f"{plain(max(left, ZERO))} {unit} remain"
+            return Refusal(HoldReason.LICENSE_EXHAUSTED, text)
     return None
 
 

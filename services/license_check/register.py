@@ -117,7 +117,37 @@ def amended(
         alerted_days=None,
     )
     taken = recounted(taken, _reservations(aggregate))
-    return withdraw(taken, aggregate, record, partition, why=f"amendment {event.amendment}")
+    why = f"amendment {event.amendment}"
+    changes, outputs = withdraw(taken, aggregate, record, partition, why=why)
+    return _shortened(license_, taken, aggregate, record, changes, outputs)
+
+
+def _shortened(
+    before: License,
+    license_: License,
+    aggregate: Aggregate,
+    record: Recorded[Any],
+    changes: dict[str, Model | None],
+    outputs: list[Output],
+) -> Effect:
+    """Tell every reservation that stands when the license now ends: no release may outlast it."""
+    terms = license_.terms
+    assert terms is not None, "an amendment has terms"
+    standing = sorted(
+        (
+            (each.granted_offset, name, each)
+            for name, each in aggregate.items()
+            if isinstance(each, Reservation) and each.state == "open" and name not in changes
+        ),
+        key=lambda found: found[:2],
+    )
+    for _, name, reservation in standing:
+        if reservation.valid_to is None or reservation.valid_to <= terms.valid_to:
+            continue
+        shorter = changed(reservation, valid_to=terms.valid_to)
+        changes[name] = shorter
+        outputs.append(answers.shortened(record, shorter, before, license_))
+    return changes, outputs
 
 
 def _dispute(

@@ -60,7 +60,9 @@ def settled(
     if _limits_shipments(license_.terms):
         moved, limits = _with_shipment(moved, told, quantity)
         breaches += limits
-    if result == "settled" and moved.overdraft() is not None and moved.within_tolerance():
+    left = moved.left()
+    over = (left.quantity or ZERO) < ZERO or (left.value or ZERO) < ZERO
+    if result == "settled" and over and moved.within_tolerance():
         result = "settled_within_tolerance"
     answer = answers.posted(
         record, told, "settle", result, license_, moved, breaches=breaches,

@@ -36,7 +36,7 @@ from schemas.licenses import (
 )
 from schemas.regimes import day_in
 from schemas.topics import CHECKS, LICENSES
-from tests.chaos.cover import days, uncovered
+from tests.chaos.cover import days, ends, uncovered
 from tests.chaos.figures import (
     ZERO,
     Account,
@@ -69,6 +69,8 @@ class Books:
         self.wrong: list[Violation] = []
         self.granted_at: dict[tuple[int, int, str], ReservationRequested] = {}
         """(ledger partition, offset, reservation) → the facts it was granted or confirmed on."""
+        self.until: dict[tuple[int, int, str], datetime] = {}
+        """Likewise → when the license was to end then."""
         self._answers = _answers(logs)
         self._seen: set[tuple[str, str]] = set()
         self._repeated = False
@@ -91,6 +93,10 @@ class Books:
         answers = self._answers[each.partition, each.offset]
         before = account.left()
         handler(self, account, each, answers, now)
+        if account.terms is not None:
+            for answer in answers:
+                place = (each.partition, each.offset, answer.reservation_id)
+                self.until[place] = ends(account.terms)
         for answer in answers:
             if answer.license_id == each.key:
                 self._compare(account, each, answer, before)
@@ -110,6 +116,8 @@ class Books:
         ):
             if _told(told) != tuple(None if left is None else max(left, ZERO) for left in own):
                 self.say("I4", each, f"{when}: {_told(told)} remain as answered, {own} in truth")
+        if isinstance(answer, ReservationGranted) and answer.result != "granted":
+            return  # it stands as it did, whatever was let go beside it
         short = tuple(max(-(left or ZERO), ZERO) for left in account.left())
         if tuple(x or ZERO for x in _told(over or Balance())) != short:
             self.say("I4", each, f"overdrawn {_told(over or Balance())}, {short} in truth")

@@ -22,7 +22,7 @@ from tests.chaos.orders import (
     poison_kept,
     standing,
 )
-from tests.chaos.releases import none_outlives, rightly_released
+from tests.chaos.releases import none_outlives, outlasting, rightly_released
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ def check(logs: Logs) -> Report:
         *numbered(logs),
         *one_word(logs),
         *rightly_released(logs, books),
+        *outlasting(logs, books),
         *books.wrong,
         *none_outlives(logs, books),
         *in_order(logs),

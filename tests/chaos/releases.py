@@ -182,7 +182,6 @@ def _by_license(
         if facts is None:
             return
         asked.append(facts)
-        yield from _over(event, books, own.license_id)
     yield from _as_asked(event, known, asked, line_id, regime, assessed)
 
 
@@ -202,6 +201,9 @@ def _rests_on(
         if asked is None:
             yield f"{grant.reservation_id} was granted on nothing that stands in the ledger"
             return None
+        over = books.until.get((*place, grant.reservation_id))
+        if over is None or event.valid_until is None or event.valid_until > over:
+            yield f"valid until {event.valid_until}, {own.license_id} ends {over}"
         if event.log_time - _freshest(known, grant.reservation_id) > FRESH:
             yield f"rests on a grant of {each.at}, decided at {event.log_time}"
         return asked
@@ -214,11 +216,16 @@ def _freshest(known: Known, reservation_id: str) -> datetime:
     return max(each.at for each in known.grants[reservation_id])
 
 
-def _over(event: OrderReleased, books: Books, license_id: str) -> Iterator[str]:
-    terms = books.accounts[license_id].terms
-    until = event.valid_until
-    if terms is None or until is None or until > ends(terms):
-        yield f"valid until {until}, beyond {license_id}"
+def outlasting(logs: Logs, books: Books) -> Iterator[Violation]:
+    """I3: at rest, no release stands that names a later end than its licenses have."""
+    for key, by_seq in decided(logs).items():
+        for each in by_seq[max(by_seq)].values():
+            event = each.event
+            for own in event.licenses if isinstance(event, OrderReleased) else ():
+                terms = books.accounts[own.license_id].terms
+                if terms is None or event.valid_until > ends(terms):
+                    text = f"valid until {event.valid_until}, beyond {own.license_id}"
+                    yield Violation("I3", f"{key} seq {event.seq}", text)
 
 
 def _as_asked(
