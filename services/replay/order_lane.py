@@ -3,7 +3,7 @@
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from schemas.base import Model
@@ -259,7 +259,7 @@ class OrderVerifier:
         """
         stood = self._chain.by_cause.get(offset)
         if stood is not None and stood != (self._state.chain_index, self._state.chain_prev):
-            self._state = replace(self._state, chain_index=stood[0], chain_prev=stood[1])
+            self._state = self._state._replace(chain_index=stood[0], chain_prev=stood[1])
 
     def _say(self, one: Read, output: Output) -> None:
         send = output_of(one, output, GATE)
