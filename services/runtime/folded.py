@@ -3,8 +3,8 @@
 import hashlib
 import heapq
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
@@ -15,9 +15,10 @@ from schemas.checks import DeadlineDue, ReleaseStale
 from schemas.decisions import OrderReleased
 from schemas.envelope import Output, Recorded, derived_id
 from schemas.fold import Fold, Forget, Partition
+from schemas.reference import FoldVersion
 from schemas.topics import CHECKS, Topic
 from services.runtime import metrics
-from services.runtime.codec import Read, Send, written
+from services.runtime.codec import CONTROL, Read, Send, written
 from services.runtime.errors import Conflict, Fatal, Unavailable
 from services.runtime.guard import Broken, broken
 from services.runtime.memory import Due, Memory
@@ -52,7 +53,10 @@ def wall_clock() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Folding:
-    """What a service gives the runtime: a pure fold, how to read its entities, its deadlines."""
+    """What a service gives the runtime: a pure fold, how to read its entities, its deadlines.
+
+    `fold` is of `version`; `earlier` has the versions that older records were folded by.
+    """
 
     fold: Fold
     decode: Decode
@@ -60,6 +64,15 @@ class Folding:
     forget: Forget | None = None
     version: int = 1
     measure: Measure | None = None
+    earlier: Mapping[int, Fold] = field(default_factory=dict)
+
+    def at(self, version: int) -> Fold:
+        """Choose the fold of a version. Raises Fatal for one that this release does not know."""
+        found = self.fold if version == self.version else self.earlier.get(version)
+        if found is None:
+            raise Fatal(f"the log is folded by version {version}, this release knows up to "
+                        f"{self.version}")  # fmt: skip
+        return found
 
 
 class Folded(Stage):
@@ -93,6 +106,7 @@ class Folded(Stage):
         self.memories: dict[int, Memory] = {}
         self._deadlines: dict[int, list[tuple[datetime, str, str]]] = {}
         self._noted: dict[int, dict[tuple[str, str], datetime]] = {}
+        self._raised: dict[int, int] = {}
         self.measure = folding.measure
 
     @property
@@ -123,6 +137,7 @@ class Folded(Stage):
         self.stopped.discard(partition)
         self._deadlines[partition] = []
         self._noted[partition] = {}
+        self._raised.pop(partition, None)
         for key, name, entity in memory.entities():
             if name == ROOT:
                 self._note_deadlines(partition, key, entity)
@@ -192,7 +207,7 @@ class Folded(Stage):
         memory = self.memories.get(one.raw.partition)
         if memory is None:
             return []
-        outputs = memory.fold(self._folding.fold, one, self._folding.forget)
+        outputs = memory.fold(self._folding.at(memory.version), one, self._folding.forget)
         if (fault := broken(outputs)) is not None:
             return self._stop_at(one, fault)
         key = one.record.key
@@ -260,7 +275,19 @@ class Folded(Stage):
             return []
         self._deadlines_at = time.monotonic()
         now = self._clock()
-        return [send for partition in self.memories for send in self._due_in(partition, now)]
+        sends = [send for partition in self.memories for send in self._due_in(partition, now)]
+        return sends + [send for at in self.memories for send in self._version_due(at)]
+
+    def _version_due(self, partition: int) -> list[Send]:
+        """Append that from here on the partition is folded by the newest version, once."""
+        memory, newest = self.memories[partition], self._folding.version
+        if memory.catching_up or max(memory.version, self._raised.get(partition, 0)) >= newest:
+            return []
+        self._raised[partition] = newest
+        event = FoldVersion(partition=partition, fold=self.name, version=newest)
+        event_id = derived_id("fold-version", self.name, str(partition), str(newest))
+        sent = self._own(self.topic, f"{CONTROL}{partition}", event_id, event)
+        return [sent._replace(partition=partition)]
 
     def _due_in(self, partition: int, now: datetime) -> list[Send]:
         heap, sends = self._deadlines[partition], []
@@ -314,7 +341,7 @@ class Folded(Stage):
             return
         for partition, memory in self.memories.items():
             if not memory.catching_up and not memory.dirty and not memory.whole:
-                self._snapshots.offer(partition, memory, self._folding.version)
+                self._snapshots.offer(partition, memory)
 
     def committable(self) -> dict[int, int]:
         """Only what is remembered too: a place below the last one committed is no progress."""

@@ -9,6 +9,7 @@ from typing import Final
 from schemas.base import Model
 from schemas.envelope import Output, Recorded
 from schemas.fold import FORGET_EVERY, Fold, Forget, Partition, Step
+from schemas.reference import FoldVersion
 from services.runtime.codec import Read
 
 MODULUS: Final = 2**256
@@ -53,6 +54,8 @@ class Memory:
     """Offsets below were committed: their outputs stand in the log already."""
     whole_from: int = 0
     """Offset from which this says more than was known before; below it is being folded again."""
+    version: int = 1
+    """By which version of the fold the partition is folded from here on (FoldVersion)."""
     aggregates: dict[str, dict[str, Model]] = field(default_factory=dict)
     digests: dict[bytes, int] = field(default_factory=dict)
     sum: int = 0
@@ -92,6 +95,8 @@ class Memory:
         )
         self._apply(record.key, step)
         self.without_effect += not (step.changes or step.outputs)
+        if isinstance(record.event, FoldVersion):
+            self.version = record.event.version
         value = read.raw.value or b""
         self.chain = hashlib.sha256(self.chain.encode() + value).hexdigest()
         self.last_sha256 = hashlib.sha256(value).hexdigest()

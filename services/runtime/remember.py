@@ -132,6 +132,7 @@ class Remembered:
             offset=meta["offset"],
             chain=meta["chain"],
             last_sha256=meta["last_sha256"],
+            version=meta["version"],
             space=meta["space"],
         )
         if self.stands_at(place) != memory.place:
@@ -275,6 +276,7 @@ def _meta(memory: Memory) -> dict[str, Any]:
         "chain": memory.chain,
         "last_sha256": memory.last_sha256,
         "space": memory.space,
+        "version": memory.version,
         "sum": f"{memory.sum % MODULUS:064x}",
         "roots_sum": f"{memory.roots_sum % MODULUS:064x}",
         "count": len(memory.digests),

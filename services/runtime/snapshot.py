@@ -72,7 +72,7 @@ class Snapshots:
 
     # Writing
 
-    def offer(self, partition: int, memory: Memory, version: int) -> None:
+    def offer(self, partition: int, memory: Memory) -> None:
         """Take a snapshot if it is time and nothing is half written; costs a walk over names.
 
         To be called when everything that changed was summed up, so that the marker is true.
@@ -87,7 +87,7 @@ class Snapshots:
         whole = partition not in spaces.name
         space = spaces.name.setdefault(partition, secrets.token_hex(8))
         spaces.offset[partition], spaces.at[partition] = memory.offset, now
-        self._jobs.put(_Job(_taken(memory, whole=whole), _marker(memory, space, version)))
+        self._jobs.put(_Job(_taken(memory, whole=whole), _marker(memory, space)))
         if self._thread is None:
             self._thread = threading.Thread(target=self._write_all, daemon=True)
             self._thread.start()
@@ -158,14 +158,14 @@ def _entity(memory: Memory, entity_field: bytes) -> Model | None:
     return memory.aggregates.get(key, {}).get(name)
 
 
-def _marker(memory: Memory, space: str, version: int) -> SnapshotTaken:
+def _marker(memory: Memory, space: str) -> SnapshotTaken:
     partition = memory.partition
     return SnapshotTaken(
         partition=partition.number,
         offset=memory.offset,
         chain=memory.chain,
         sum=f"{memory.sum % MODULUS:064x}",
-        fold_version=version,
+        fold_version=memory.version,
         space=space,
         last_sha256=memory.last_sha256,
         log_time=partition.log_time,
@@ -193,7 +193,7 @@ def _newest(raws: list[Raw], space: str) -> Iterator[tuple[bytes, bytes]]:
 def _put_together(
     raws: list[Raw], marker: SnapshotTaken, version: int, decode: Decode
 ) -> Memory | None:
-    if marker.fold_version != version:
+    if marker.fold_version > version:
         return None
     memory = Memory(
         partition=Partition(
@@ -205,6 +205,7 @@ def _put_together(
         offset=marker.offset,
         chain=marker.chain,
         last_sha256=marker.last_sha256,
+        version=marker.fold_version,
         whole=True,
     )
     for name, value in _newest(raws, marker.space):
