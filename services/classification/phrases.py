@@ -238,24 +238,38 @@ def relate(states: list[Phrase], reading: Reading, text: str) -> None:
     if "aid" in kinds and not explicit:
         facts["st:aid"] = span
         return
-    ware = article and "oxide_ware" in facts
     if works and _context(states, kinds, facts):
         facts["st:works"] = span
+    if article:
+        _beside_article(states, kinds, explicit, facts, text)
+    elif "cas" in facts or not works:
+        formed = explicit or any(kind in ("material", "form") for kind in kinds)
+        formed = formed or not facts.keys().isdisjoint(("raw", "purity", "phosphor"))
+        facts["st:strong" if formed else "st:bare"] = span
+    elif explicit:
+        facts["st:strong"] = span
+
+
+def _beside_article(
+    states: list[Phrase],
+    kinds: list[str],
+    explicit: list[Phrase],
+    facts: dict[str, tuple[int, int]],
+    text: str,
+) -> None:
+    """Where an article is named: is the rare earth loose beside it, inside it, or is it open?"""
+    span = facts["re"]
     named = any(
         s.signal and not s.inside and kind != "article" and kind not in _WORKS
         for s, kind in zip(states, kinds, strict=True)
     )
-    if not article and ("cas" in facts or not works):
-        formed = explicit or any(kind in ("material", "form") for kind in kinds)
-        formed = formed or not facts.keys().isdisjoint(("raw", "purity", "phosphor"))
-        facts["st:strong" if formed else "st:bare"] = span
-    elif explicit and (not article or (_firm(explicit, facts, text) and not ware)):
+    firm = explicit and "oxide_ware" not in facts and _firm(explicit, facts, text)
+    beside = _beside(states, facts)
+    if firm:
         facts["st:strong"] = span
-        if article and _beside(states, facts):
-            facts["st:conflict"] = span
-    elif explicit or (article and (named or _beside(states, facts))):
+    if beside or (not firm and (explicit or named)):
         facts["st:conflict"] = span
-    elif article:
+    elif not firm:
         facts["st:contained"] = span
 
 
