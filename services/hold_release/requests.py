@@ -5,7 +5,7 @@ from datetime import timedelta
 from decimal import ROUND_CEILING, Context, Decimal
 from typing import Any, Final
 
-from schemas.base import LARGEST
+from schemas.base import LARGEST, built
 from schemas.checks import (
     Candidate,
     RequestedItem,
@@ -47,23 +47,49 @@ _NOT_FACTS: Final[dict[str, Any]] = {
 }
 
 
+class _Lines:
+    """The lines of one order by id, and what they are worth together in each currency."""
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.by_id = {line.line_id: line for line in order.lines}
+        self.worth: dict[str | None, Decimal | None] = {}
+
+    def worth_in(self, currency: str | None) -> Decimal | None:
+        """Add up what the lines are worth; None unless each states it in this currency."""
+        if currency not in self.worth:
+            own = [line.value for line in self.order.lines if line.currency == currency]
+            stated = [value for value in own if value is not None]
+            total = sum(stated, Decimal(0))
+            whole = len(stated) == len(self.order.lines) and total <= LARGEST
+            self.worth[currency] = total if whole else None
+        return self.worth[currency]
+
+
+_known: list[_Lines] = []
+"""The order looked at last: one record asks for each of its lines, many times."""
+
+
+def _lines(order: Order) -> _Lines:
+    found = _known[0] if _known else None
+    if found is None or found.order is not order:
+        found = _Lines(order)
+        _known[:] = [found]
+    return found
+
+
 def totals_of(state: OrderState, line_id: str) -> Totals:
     """Read what a line wants in all."""
-    order, line = _order(state), _line(state, line_id)
-    return Totals(
+    lines = _lines(_order(state))
+    line = lines.by_id[line_id]
+    return built(
+        Totals,
         quantity=line.quantity,
         net_weight=line.net_weight,
         gross_weight=line.gross_weight,
         value=line.value,
-        order_value=_order_value(order, line.currency),
+        order_value=lines.worth_in(line.currency),
     )
-
-
-def _order_value(order: Order, currency: str | None) -> Decimal | None:
-    values = [line.value for line in order.lines if line.currency == currency]
-    stated = [value for value in values if value is not None]
-    total = sum(stated, Decimal(0))
-    return total if len(stated) == len(order.lines) and total <= LARGEST else None
 
 
 def part(line: Totals, quantity: Decimal, value: Decimal | None) -> Totals:
@@ -95,7 +121,7 @@ def _order(state: OrderState) -> Order:
 
 
 def _line(state: OrderState, line_id: str) -> OrderLine:
-    return next(line for line in _order(state).lines if line.line_id == line_id)
+    return _lines(_order(state)).by_id[line_id]
 
 
 def _parties(order: Order) -> tuple[RequestedParty, ...] | None:
@@ -143,7 +169,8 @@ def request(
         candidate.license_id,
         str(attempt),
     )
-    return ReservationRequested(
+    return built(
+        ReservationRequested,
         order_source=state.order_source,
         order_id=state.order_id,
         revision=state.revision,

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ def test_one_license_and_five_hundred_orders(gate: Gate) -> None:
     five_cancelled_make_room_for_five(gate, released)
     nothing_is_granted_above_a_revocation(gate)
     what_a_withdrawn_release_holds_is_granted_to_nobody(gate)
+    officers_act_on_a_license_in_other_money(gate)
     assert_nothing_wrong(gate)
 
 
@@ -183,4 +185,42 @@ def what_a_withdrawn_release_holds_is_granted_to_nobody(gate: Gate) -> None:
     assert (shown["state"], shown["reserved"]) == ("exhausted", "37")
     latest = gate.decisions(lambda seen: stand(seen, keys)["RELEASED"] > 0, 3)
     assert stand(latest, keys) == {"HELD": ORDERS_AT_ONCE - FREED, "CLOSED": FREED}
+    client.close()
+
+
+def officers_act_on_a_license_in_other_money(gate: Gate) -> None:
+    """A rate frees an order; the license is taken off it again, and its balance corrected."""
+    money = {"value": "900", "currency": "EUR"}
+    gate.import_licenses([licensed("CN-EUR", "euro") | money])
+    exporter = {"id": "euro", "country": "CN"}
+    placed = order("E-1", DYSPROSIUM, exporter=exporter)
+    placed["lines"][0] |= {"value": "990", "currency": "USD"}
+    whole = OrderPlaced.model_validate(placed)
+    client = gate.client()
+    client.write([record(ORDERS, whole.key, whole, event_id="e-1", time=now(), source="erp")])
+    latest = gate.decisions(lambda seen: whole.key in seen, 20)
+    assert {reason.code for reason in latest[whole.key].reasons} == {HoldReason.UNIT_MISMATCH}
+
+    rate = f"from,to,rate,at,source\nUSD,EUR,0.9,{now().isoformat()},ECB\n"
+    done = gate.run("rates", "import", "-", "--json", stdin=rate)
+    assert json.loads(done.stdout)["imported"] == 1, done.stderr
+    freed = {}
+    for _ in range(5):  # a rate is known within a second
+        gate.json("licenses", "reevaluate", "CN-EUR", "--officer", "ann")
+        freed = gate.decisions(lambda seen: seen[whole.key].decision == "RELEASED", 3)
+        if freed[whole.key].decision == "RELEASED":
+            break
+    [drawn] = freed[whole.key].licenses
+    assert (drawn.license_id, drawn.value, drawn.currency) == ("CN-EUR", Decimal(891), "EUR")
+
+    told = gate.json("licenses", "unassign", "CN-EUR", whole.key, "--officer", "ann", "--note", "-")
+    assert (told["decision"], told["changed"]) == ("HELD", True)
+    fixed = gate.json(
+        "licenses", "adjust", "CN-EUR", "--quantity", "3", "--document", "MOFCOM 7",
+        "--officer", "ann", "--note", "counted",
+    )  # fmt: skip
+    assert (fixed["applied"], fixed["used"]) == (True, "3")
+    history = gate.json("licenses", "show", "CN-EUR")["history"]
+    assert [each["event"] for each in history][:2] == ["LicenseGranted", "ReservationRequested"]
+    assert history[-1]["document"] == "MOFCOM 7"
     client.close()
