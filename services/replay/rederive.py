@@ -64,25 +64,30 @@ class Sensors:
             lambda: self.history.book(self._book), rules, lambda: self._rates
         )
 
-    def _classified(self, classifier: Classifier, order: Read) -> tuple[Output, Send]:
+    def _classified(
+        self, classifier: Classifier, order: Read, *, reuse: bool = False
+    ) -> tuple[Output, Send]:
+        """Ask classification. `reuse` bytes of what is passed on: most were written as by us."""
         judge = self._judges.get(id(classifier))
         if judge is None:
             judge = self._judges[id(classifier)] = stages.classification(
                 classifier, lambda: self.products.at(self._vector), self.settings
             )
         (output,) = judge(order.record)
-        return output, output_of(order, output, CLASSIFICATION)
+        return output, output_of(order, _as_passed(output, order) if reuse else output,
+                                 CLASSIFICATION)  # fmt: skip
 
-    def _assessed(self, classified: Read) -> tuple[Output, Send]:
+    def _assessed(self, classified: Read, *, reuse: bool = False) -> tuple[Output, Send]:
         (output,) = self._determine(classified.record)
-        return output, output_of(classified, output, DETERMINE)
+        said = _as_passed(output, classified) if reuse else output
+        return output, output_of(classified, said, DETERMINE)
 
     def classified(self, row: Row, order: Read) -> Rederived:
         """Classify an order again under the packs and products its record names."""
         self._vector = _vector_of(row.raw.value, _PRODUCTS)
         guess = self.policies.latest
         if guess is not None:
-            output, send = self._classified(guess, order)
+            output, send = self._classified(guess, order, reuse=True)
             if said_by(send) == row.said:
                 return Rederived(_as_read(row, order, output, send, CLASSIFICATION))
         recorded = plain_of(row.raw.value)
@@ -107,7 +112,7 @@ class Sensors:
         self._book = _vector_of(row.raw.value, _BOOK)
         known = self.rates.until(row.raw.timestamp_ms)
         for self._rates in known:
-            output, send = self._assessed(classified)
+            output, send = self._assessed(classified, reuse=True)
             if said_by(send) == row.said:
                 return Rederived(_as_read(row, classified, output, send, DETERMINE))
         for self._rates in known:
@@ -117,6 +122,13 @@ class Sensors:
                 return Rederived(_as_read(row, classified, output, send, DETERMINE))
         recorded = plain_of(row.raw.value)
         return _differing(row, recorded, send, lambda regime: regime.get("verdict", {}))
+
+
+def _as_passed(output: Output, cause: Read) -> Output:
+    """What is passed on unchanged has the bytes it had, where those were written by a stage."""
+    if output.event is not cause.record.event or cause.unreadable:
+        return output
+    return output._replace(value=cause.raw.value)
 
 
 def _as_read(row: Row, cause: Read, output: Output, send: Send, source: str) -> Read | None:

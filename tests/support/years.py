@@ -15,17 +15,9 @@ from decimal import Decimal
 from typing import Any, Final
 
 from schemas.base import Model
-from schemas.checks import OfficerDecided, RecheckWanted
+from schemas.checks import OfficerDecided
 from schemas.decisions import Decided, OrderHeld, OrderReleased
 from schemas.envelope import Output, Recorded, derived_id
-from schemas.licenses import (
-    BalanceAdjusted,
-    LicenseAmended,
-    LicenseGranted,
-    LicenseReinstated,
-    LicenseRevoked,
-    LicenseSuspended,
-)
 from schemas.orders import (
     Order,
     OrderAmended,
@@ -37,7 +29,7 @@ from schemas.orders import (
     order_key,
 )
 from schemas.reference import ProductClassified
-from schemas.topics import CHECKS, LICENSES, ORDERS, PARTITIONS, PRODUCTS
+from schemas.topics import CHECKS, ORDERS, PARTITIONS, PRODUCTS
 from services.classification.orders import Products
 from services.classification.products import Product, entries_digest
 from services.generator.goods import COVERED, CUSTOMERS, FREE, LICENSED, OVERLAP, UNCOVERED, VAGUE
@@ -47,16 +39,14 @@ from services.replay.steady import steady
 from services.runtime.codec import Raw, read, written
 from services.runtime.murmur import partition_of
 from services.runtime.packs import load_packs
+from tests.support.license_office import DAY, EXPORTERS, HOUR, LicenseOffice
 
 START: Final = date(2023, 11, 1)
 END: Final = date(2026, 11, 1)
 SETTINGS: Final = GateSettings(require_screening=False)
-EXPORTERS: Final = ("acme", "bolt", "cinder")
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 _KINDS: Final = ((FREE, 52), (LICENSED, 34), (VAGUE, 9), (OVERLAP, 5))
 _LINES: Final = ((1, 60), (2, 25), (3, 10), (4, 5))
 _TWICE: Final = 0.002
-_UNITS: Final = {1: "kg", 2: "kg", 3: "pc", 4: "seat"}
 Send = Callable[[Raw], None]
 
 
@@ -72,7 +62,7 @@ class _Twice(Simulation):
 
 
 @dataclass
-class Years:
+class Years(LicenseOffice):
     """One world of orders. Several worlds share a log: each has the partitions `at % worlds`."""
 
     seed: int
@@ -346,84 +336,3 @@ class Years:
         if partition_of(key.encode(), self.partitions) % self.worlds != self.world:
             return
         self.say(PRODUCTS.name, key, event, f"product {key} {at}", "/exportgate/cli", at)
-
-    # Licenses
-
-    def _schedule_licenses(self) -> None:
-        for year in range(self.start.year, self.end.year + 1):
-            for exporter in EXPORTERS:
-                for category in (1, 2, 3, 4):
-                    self._schedule_license(year, exporter, category)
-
-    def _schedule_license(self, year: int, exporter: str, category: int) -> None:
-        begins = max(date(year, 1, 1), self.start)
-        license_id = self._own_id(f"CN-{exporter}-{year}-{category}-")
-        room = self.per_license or max(self.count // 3 // len(EXPORTERS) // 12, 1)
-        limited = {"value": str(room * 25 * 60_000), "currency": "CNY"}
-        if exporter != "bolt":
-            limited = {"quantity": str(room * 32), "unit": _UNITS[category]}
-        terms = {
-            "license_id": license_id, "type": "general", "authority": "MOFCOM", "regime": "CN",
-            "holder": exporter, "consignees": ("*",), "end_users": ("*",),
-            "destinations": COVERED, "categories": (str(category),),
-            "valid_from": begins, "valid_to": date(year, 12, 31), **limited,
-        }  # fmt: skip
-        if exporter == "cinder":
-            names = tuple(name for place in COVERED for name in CUSTOMERS[place])
-            terms |= {"type": "individual", "end_users": names, "consignees": names}
-        at = datetime.combine(begins, time(1), UTC)
-        self._plan(at, lambda t: self._license(LicenseGranted.model_validate(terms), t))
-        self._plan(at + HOUR, lambda t: self._recheck(f"license {license_id}", t))
-        fate = self.choice.random()
-        later = self._soon(at, 60 * DAY, 200 * DAY)
-        if fate < 0.4:
-            self._plan(later, lambda t: self._extend(license_id, terms, t))
-        elif fate < 0.6:
-            change = {"license_id": license_id, "reason": "audit", "officer": "zhao"}
-            self._plan(later, lambda t: self._change(LicenseSuspended, change, 1, t))
-            self._plan(later + 10 * DAY, lambda t: self._change(LicenseReinstated, change, 2, t))
-            self._plan(later + 11 * DAY, lambda t: self._recheck(f"reinstated {license_id}", t))
-        elif fate < 0.7:
-            change = {"license_id": license_id, "reason": "terms broken", "officer": "zhao"}
-            self._plan(later, lambda t: self._change(LicenseRevoked, change, 1, t))
-        elif fate < 0.8:
-            self._plan(later, lambda t: self._credit(license_id, limited, t))
-
-    def _license(self, event: Any, at: datetime) -> None:
-        event_id = f"{event.license_id}a{getattr(event, 'amendment', 0)}{type(event).__name__}"
-        self.say(LICENSES.name, event.license_id, event, event_id, "/exportgate/cli", at)
-
-    def _extend(self, license_id: str, terms: dict[str, Any], at: datetime) -> None:
-        """The authority grants half as much again; what was held for want of it is looked at."""
-        more = {name: str(Decimal(terms[name]) * 3 // 2) for name in ("quantity", "value")
-                if name in terms}  # fmt: skip
-        self._license(LicenseAmended.model_validate({**terms, **more, "amendment": 1}), at)
-        self._plan(at + HOUR, lambda t: self._recheck(f"amended {license_id}", t))
-
-    def _change(
-        self, kind: type[Any], change: dict[str, str], amendment: int, at: datetime
-    ) -> None:
-        event = kind.model_validate({**change, "amendment": amendment, "effective_at": at})
-        self._license(event, at)
-
-    def _credit(self, license_id: str, limited: dict[str, str], at: datetime) -> None:
-        back = {"quantity": "-2", "unit": limited["unit"]} if "unit" in limited else (
-            {"value": "-900", "currency": "CNY"})  # fmt: skip
-        event = BalanceAdjusted.model_validate(
-            {"adjustment_id": f"{license_id}j", "license_id": license_id, "document": "MOFCOM 12/7",
-             "officer": "zhao", "note": "returned goods", **back}
-        )  # fmt: skip
-        self._license(event, at)
-
-    def _recheck(self, cause: str, at: datetime) -> None:
-        """Orders held for want of a license are looked at again, oldest first."""
-        waiting = [
-            key
-            for key, event in self.held.items()
-            if any(r.code.value.startswith(("NO_LIC", "LICENSE_")) for r in event.reasons)
-        ]
-        for key in waiting[:50]:
-            source, _, order_id = key.rpartition("/")
-            event = RecheckWanted(order_source=source, order_id=order_id, cause="license",
-                                  cause_id=derived_id(cause, key)[:36], officer="zhao")  # fmt: skip
-            self.say(CHECKS.name, key, event, event.cause_id, "/exportgate/cli", at)
