@@ -15,7 +15,8 @@ _NUMBERED = re.compile(r"(?<![a-z])[a-z]*\d[a-z0-9./]*")
 def content_words(lexicon: Lexicon, folded: Folded) -> tuple[bool, bool]:
     """Whether a word names specific goods, and whether a script stands there that is not read."""
     text = folded.text
-    if not text.isascii():
+    # Of the text as it came: words of look-alikes alone are words of another script.
+    if not folded.origin.isascii():
         letters = [char for char in folded.origin if char.isalpha()]
         strange = sum(_strange(char) for char in letters)
         if strange * 2 > len(letters):

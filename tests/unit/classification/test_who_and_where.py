@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from schemas.classification import Verdict
 from services.classification.classify import classify, verdict_for_code
 from services.classification.item import Party
 from services.classification.policy import PackSet, choose
@@ -199,3 +200,8 @@ def test_a_confirmed_code_means(
 ) -> None:
     found = verdict_for_code(regime, code, line("anything", **changes), BOTH)
     assert (found.decision, found.status, found.license_type) == wanted
+
+
+@pytest.mark.parametrize("text", ["товар", "Тест", "хата", "товар Тест 25 kg"])
+def test_words_of_lookalikes_alone_are_words_of_another_script(text: str) -> None:
+    assert classify(line(text), BOTH).regimes["CN"].decision is Verdict.REVIEW
