@@ -62,7 +62,7 @@ def held_state(**changes: Any) -> OrderState:
         "order_source": "erp", "order_id": "o1", "phase": "held", "revision": 1, "seq": 1,
         "assessment": encode(builders.assessed(two, builders.drawing("cn-1"))).decode(),
         "reasons": (no_license(),),
-        "held_since": NOW - timedelta(hours=3),
+        "held_since": datetime.now(UTC) - timedelta(hours=3),
     }  # fmt: skip
     return OrderState.model_validate(fields | changes)
 
