@@ -9,7 +9,7 @@ from schemas.checks import (
     ReservationAdjusted,
     ReservationRequested,
 )
-from schemas.licenses import LicenseAmended
+from schemas.licenses import LicenseAmended, LicenseRevoked
 from tests.support.builders import cancelled, license_granted, line, order, shipped, terms
 from tests.support.duo import DAY, Duo, needs, of, part, released, ships
 
@@ -146,6 +146,21 @@ def test_a_split_that_does_not_suffice_gives_everything_back() -> None:
 
     assert duo.last().decision == "HELD"
     assert (duo.balance("cn-1"), duo.balance("cn-2")) == (("0", "0"), ("0", "0"))
+
+
+def test_a_part_that_is_lost_is_asked_of_another_license() -> None:
+    duo = released("10", "cn-1", "cn-2", quantity=Decimal(7))
+    duo.office(license_granted("cn-3", quantity=Decimal(4)), "cn-3")
+    at = duo.ledger.now
+    event = LicenseRevoked(license_id="cn-2", amendment=1, effective_at=at, reason="-")
+    duo.office(event, "cn-2")
+    assert duo.last().decision == "HELD"
+    duo.order(needs(of("10"), "cn-1", "cn-3", check=1))
+
+    assert duo.last().decision == "HELD", "what was released is set aside for the recall"
+    duo.pass_time(DAY + timedelta(minutes=1))
+    duo.order(needs(of("10"), "cn-1", "cn-3", check=2))
+    assert {each.license_id for each in duo.last().licenses} == {"cn-1", "cn-3"}
 
 
 def test_pieces_are_split_whole() -> None:
