@@ -7,10 +7,18 @@ import pytest
 
 from schemas.checks import (
     ReservationAdjusted,
+    ReservationReleased,
     ReservationRequested,
 )
 from schemas.licenses import LicenseAmended, LicenseRevoked
-from tests.support.builders import cancelled, license_granted, line, order, shipped, terms
+from tests.support.builders import (
+    cancelled,
+    license_granted,
+    line,
+    order,
+    shipped,
+    terms,
+)
 from tests.support.duo import DAY, Duo, needs, of, part, released, ships
 
 # Amended
@@ -205,3 +213,14 @@ def test_a_line_cancelled_and_not_shipped_is_given_back_at_once(
 
     assert duo.last().decision == "RELEASED"
     assert duo.balance() == ("0", reserved)
+
+
+def test_the_ledger_knows_what_a_release_rests_on() -> None:
+    duo = Duo()
+    duo.office(license_granted())
+    duo.order(needs(order("o1", lines=(line("L1"), line("L2")))))
+    duo.order(needs(of("10", 1, "o2")), "o2")
+
+    assert [each.released for each in duo.reservations()] == [True, True, True]
+    told = duo.to_ledger(ReservationReleased)
+    assert [each.order_id for each in told] == ["o1", "o1"], "one that waits alone needs no word"
