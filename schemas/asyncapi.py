@@ -26,7 +26,15 @@ EVERY: Final = ("",)
 _PASSED_ON: Final = ("order.cancelled", "order.shipped", "order.returned")
 _RESERVED: Final = tuple(
     f"reservation.{verb}"
-    for verb in ("requested", "confirm-requested", "adjusted", "settled", "returned", "voided")
+    for verb in (
+        "requested",
+        "released",
+        "confirm-requested",
+        "adjusted",
+        "settled",
+        "returned",
+        "voided",
+    )
 )
 _ANSWERED: Final = tuple(
     f"reservation.{verb}" for verb in ("granted", "refused", "withdrawn", "posted")

@@ -200,7 +200,16 @@ class ReservationRequested(OfReservation):
         default=False, description="only a license that names this end user may cover (denial)"
     )
     partial: bool = Field(default=False, description="grant what remains, if not all does")
+    alone: bool | None = Field(
+        default=None, description="the order waits for nothing else: a grant is its release"
+    )
     answer_by: Instant
+
+
+class ReservationReleased(OfReservation):
+    """A release rests on it: where a license shrinks, it is let go after what only waits."""
+
+    decision_id: Id
 
 
 class ReservationConfirmRequested(OfReservation):

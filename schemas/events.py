@@ -53,6 +53,7 @@ EVENT_TYPES: Final = (
     _type("deadline", checks.DeadlineDue, CHECKS, LICENSES, verb="due"),
     _type("reservation", checks.ReservationRequested, LICENSES, verb="requested"),
     _type("reservation", checks.ReservationConfirmRequested, LICENSES, verb="confirm-requested"),
+    _type("reservation", checks.ReservationReleased, LICENSES, verb="released"),
     _type("reservation", checks.ReservationAdjusted, LICENSES, verb="adjusted"),
     _type("reservation", checks.ReservationSettled, LICENSES, verb="settled"),
     _type("reservation", checks.ReservationVoided, LICENSES, verb="voided"),

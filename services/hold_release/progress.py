@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 from schemas.decisions import DecisionReason, HoldReason
-from services.hold_release import cancel, entries, reserve
+from services.hold_release import cancel, entries, requests, reserve
 from services.hold_release.settlement import needs as needs_of
 from services.hold_release.settlement import open_reasons, valid_until
 from services.hold_release.turn import Turn
@@ -74,7 +74,12 @@ def _release(turn: Turn) -> None:
         # A new release rests on what the ledger says now, not on what it said to the old one.
         _reserve_and_release(turn)
         return
+    fresh = [e for e in turn.state.reservations if e.state == "granted" and not e.ever_released]
     turn.release(until)
+    # Of an order that waits for one reservation alone the ledger knows it from the request.
+    if fresh and not (len(fresh) == 1 and requests.alone(turn.state)):
+        for entry in fresh:
+            requests.say_released(turn, entry, str(turn.state.decision_id))
 
 
 def reason(code: HoldReason, text: str) -> DecisionReason:

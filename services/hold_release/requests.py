@@ -13,6 +13,7 @@ from schemas.checks import (
     ReservationAdjusted,
     ReservationConfirmRequested,
     ReservationGranted,
+    ReservationReleased,
     ReservationRequested,
     ReservationVoided,
 )
@@ -21,7 +22,7 @@ from schemas.envelope import derived_id
 from schemas.events import encode
 from schemas.fold import EPOCH
 from schemas.orders import Order, OrderLine, Weight
-from services.hold_release.settlement import Need
+from services.hold_release.settlement import Need, needs
 from services.hold_release.state import OrderState, Reservation, Totals
 from services.hold_release.turn import Turn
 
@@ -44,6 +45,7 @@ _NOT_FACTS: Final[dict[str, Any]] = {
     "order_value": None,
     "conversions": (),
     "partial": False,
+    "alone": None,
 }
 
 
@@ -198,9 +200,15 @@ def request(
         documents=order.documents,
         names_end_user=need.assessed.verdict.decision is Verdict.DENY_PRESUMED,
         partial=partial,
+        alone=alone(state) or None,
         answer_by=turn.now + ANSWER_WITHIN,
         **dict(totals),
     )
+
+
+def alone(state: OrderState) -> bool:
+    """Tell whether an order waits for one reservation and nothing else."""
+    return len(_order(state).lines) == 1 and len(list(needs(state))) == 1
 
 
 def facts_digest(asked: ReservationRequested) -> str:
@@ -235,6 +243,16 @@ def say_adjust(
         **_head(turn.state, entry), request_id=request_id, conversions=rates, **dict(totals)
     )
     turn.to_ledger(entry.license_id, "adjust", event, entry.reservation_id)
+
+
+def say_released(turn: Turn, entry: Reservation, decision_id: str) -> None:
+    """Tell the ledger that a release rests on a reservation."""
+    event = ReservationReleased(
+        **_head(turn.state, entry),
+        request_id=derived_id(entry.reservation_id, "released"),
+        decision_id=decision_id,
+    )
+    turn.to_ledger(entry.license_id, "released", event, entry.reservation_id)
 
 
 def say_void(turn: Turn, entry: Reservation | ReservationGranted, cause: str) -> None:

@@ -58,16 +58,26 @@ def _ask_next(turn: Turn, need: Need, serving: list[Reservation], rest: Totals) 
                 _ask(turn, need, candidate, rest, partial=False)
                 return True
     in_part = _tried(turn.state, need, partial=True) | {entry.license_id for entry in serving}
-    short = {
-        entry.license_id
-        for entry in _refused(turn.state, need)
-        if entry.reason == HoldReason.LICENSE_EXHAUSTED
-    }
-    for candidate in able if len(short | in_part) > 1 else ():
-        if candidate.license_id in short - in_part:
+    for candidate in _with_some_room(turn.state, need, able, split=bool(serving)):
+        if candidate.license_id not in in_part:
             _ask(turn, need, candidate, rest, partial=True)
             return True
     return False
+
+
+def _with_some_room(
+    state: OrderState, need: Need, able: tuple[Candidate, ...], *, split: bool
+) -> tuple[Candidate, ...]:
+    """List the licenses worth asking for a part: once split any, else those that fell short."""
+    if split:
+        return able
+    short = {
+        entry.license_id
+        for entry in _refused(state, need)
+        if entry.reason == HoldReason.LICENSE_EXHAUSTED
+    }
+    found = tuple(each for each in able if each.license_id in short)
+    return found if len(found) > 1 else ()
 
 
 def _serving(state: OrderState, need: Need) -> list[Reservation]:

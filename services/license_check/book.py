@@ -245,6 +245,8 @@ class Reservation(Model):
     used_value: Sum = ZERO
     documents: tuple[str, ...] = ()
     """Documents it was granted on, whose own quantity it uses up."""
+    released: bool = False
+    """Whether a release rests on it, as far as was told."""
     valid_to: date | None = None
     granted_offset: int = 0
     """Where in the ledger it was granted: tells the newer from the older."""

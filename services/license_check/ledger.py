@@ -13,6 +13,7 @@ from schemas.checks import (
     DeadlineDue,
     ReservationAdjusted,
     ReservationConfirmRequested,
+    ReservationReleased,
     ReservationRequested,
     ReservationReturned,
     ReservationSettled,
@@ -112,12 +113,24 @@ def _request(
         stated_quantity=part.quantity,
         stated_value=part.value,
         documents=part.draw.documents,
+        released=bool(request.alone) and part.quantity is None,
         valid_to=license_.terms.valid_to,
         granted_offset=record.offset,
     )
     after = posted(license_, None, reservation)
     answer = answers.granted(record, reservation, "granted", license_, after)
     return {LICENSE: after, request.reservation_id: reservation}, [answer]
+
+
+def _released(
+    license_: License, aggregate: Aggregate, record: Recorded[Any], partition: Partition
+) -> Effect:
+    """A release rests on a reservation: it is among the last to go where the license shrinks."""
+    del license_, partition
+    known = _reservation(aggregate, record.event.reservation_id)
+    if known is None or known.released or known.state != "open":
+        return {}, []
+    return {record.event.reservation_id: changed(known, released=True)}, []
 
 
 def judge(license_: License, request: ReservationRequested, partition: Partition) -> Draw | Refusal:
@@ -258,6 +271,7 @@ Handler = Callable[[License, Aggregate, Recorded[Any], Partition], Effect]
 
 HANDLERS: Final[dict[type, Handler]] = {
     ReservationRequested: _request,
+    ReservationReleased: _released,
     ReservationConfirmRequested: _confirm,
     ReservationAdjusted: _adjust,
     ReservationSettled: settling.settled,

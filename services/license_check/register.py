@@ -292,8 +292,8 @@ def withdraw(
 ) -> Effect:
     """Answer every open reservation that no longer stands; its quantity stays set aside.
 
-    A license that shrank below what is reserved lets go of what has not shipped in part first,
-    of those the newest first, and names in the answer what shrank it.
+    A license that shrank below what is reserved lets go first of what has not shipped in part and
+    is not released, of those the newest first, and names in the answer what shrank it.
     """
     changes: dict[str, Model | None] = {LICENSE: license_}
     outputs: list[Output] = []
@@ -321,9 +321,10 @@ def withdraw(
     return changes, outputs
 
 
-def _last_to_keep(found: tuple[str, Reservation]) -> tuple[bool, int]:
-    """Sort what goes first to the front: nothing shipped before part shipped, then the newest."""
-    return bool(found[1].shipments), -found[1].granted_offset
+def _last_to_keep(found: tuple[str, Reservation]) -> tuple[bool, bool, int]:
+    """Sort what goes first to the front: what has not shipped, is not released, is the newest."""
+    one = found[1]
+    return bool(one.shipments), one.released, -one.granted_offset
 
 
 class _Excess:

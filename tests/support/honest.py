@@ -13,6 +13,7 @@ from schemas.checks import (
     OfReservation,
     OrderAssessed,
     ReservationConfirmRequested,
+    ReservationReleased,
     ReservationRequested,
     ReservationSettled,
     ReservationVoided,
@@ -46,6 +47,8 @@ class HonestLedger:
     def answer(self) -> Model | None:
         """Answer the next question, if it is one that has an answer."""
         asked = self.inbox.popleft()
+        if isinstance(asked, ReservationReleased):
+            return None
         if isinstance(asked, ReservationRequested):
             return self._request(asked)
         known = self.held.get(asked.reservation_id)

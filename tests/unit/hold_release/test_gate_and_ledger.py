@@ -7,10 +7,18 @@ import pytest
 
 from schemas.checks import (
     ReservationAdjusted,
+    ReservationReleased,
     ReservationRequested,
 )
-from schemas.licenses import LicenseAmended
-from tests.support.builders import cancelled, license_granted, line, order, shipped, terms
+from schemas.licenses import LicenseAmended, LicenseRevoked
+from tests.support.builders import (
+    cancelled,
+    license_granted,
+    line,
+    order,
+    shipped,
+    terms,
+)
 from tests.support.duo import DAY, Duo, needs, of, part, released, ships
 
 # Amended
@@ -148,6 +156,21 @@ def test_a_split_that_does_not_suffice_gives_everything_back() -> None:
     assert (duo.balance("cn-1"), duo.balance("cn-2")) == (("0", "0"), ("0", "0"))
 
 
+def test_a_part_that_is_lost_is_asked_of_another_license() -> None:
+    duo = released("10", "cn-1", "cn-2", quantity=Decimal(7))
+    duo.office(license_granted("cn-3", quantity=Decimal(4)), "cn-3")
+    at = duo.ledger.now
+    event = LicenseRevoked(license_id="cn-2", amendment=1, effective_at=at, reason="-")
+    duo.office(event, "cn-2")
+    assert duo.last().decision == "HELD"
+    duo.order(needs(of("10"), "cn-1", "cn-3", check=1))
+
+    assert duo.last().decision == "HELD", "what was released is set aside for the recall"
+    duo.pass_time(DAY + timedelta(minutes=1))
+    duo.order(needs(of("10"), "cn-1", "cn-3", check=2))
+    assert {each.license_id for each in duo.last().licenses} == {"cn-1", "cn-3"}
+
+
 def test_pieces_are_split_whole() -> None:
     duo = Duo()
     for name in ("cn-1", "cn-2"):
@@ -190,3 +213,14 @@ def test_a_line_cancelled_and_not_shipped_is_given_back_at_once(
 
     assert duo.last().decision == "RELEASED"
     assert duo.balance() == ("0", reserved)
+
+
+def test_the_ledger_knows_what_a_release_rests_on() -> None:
+    duo = Duo()
+    duo.office(license_granted())
+    duo.order(needs(order("o1", lines=(line("L1"), line("L2")))))
+    duo.order(needs(of("10", 1, "o2")), "o2")
+
+    assert [each.released for each in duo.reservations()] == [True, True, True]
+    told = duo.to_ledger(ReservationReleased)
+    assert [each.order_id for each in told] == ["o1", "o1"], "one that waits alone needs no word"

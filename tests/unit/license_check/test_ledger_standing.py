@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from schemas.base import Model
-from schemas.checks import ReservationWithdrawn, Unreadable
+from schemas.checks import ReservationReleased, ReservationWithdrawn, Unreadable
 from schemas.licenses import (
     BalanceAdjusted,
     LicenseAmended,
@@ -22,6 +22,7 @@ from tests.support.builders import (
     confirm,
     due,
     license_granted,
+    of_reservation,
     requested,
     settle,
     terms,
@@ -240,6 +241,22 @@ def test_a_license_that_shrinks_lets_go_of_the_newest_first() -> None:
 
     gone = [o.event.reservation_id for o in outputs if isinstance(o.event, ReservationWithdrawn)]
     assert gone == ["r3", "r2"]
+
+
+def test_a_license_that_shrinks_lets_go_of_what_only_waits_before_what_is_released() -> None:
+    run = LedgerRun()
+    run.say(GRANT)
+    run.say(requested("waits", "20"))
+    run.say(requested("released", "20", alone=True))
+    run.say(requested("told", "20"))
+    run.say(ReservationReleased(**of_reservation("told"), decision_id="d"))
+    run.say(requested("shipped", "20"))
+    run.say(settle("shipped", "s1", "5"))
+    outputs = run.say(amended(quantity=Decimal(30)))
+
+    gone = [o.event.reservation_id for o in outputs if isinstance(o.event, ReservationWithdrawn)]
+    assert gone == ["waits", "told", "released"]
+    assert "amendment 1 leaves" in outputs[0].event.text  # type: ignore[attr-defined]
 
 
 def test_a_shrinking_amendment_told_twice_lets_go_once() -> None:
