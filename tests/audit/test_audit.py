@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.audit.run import audit, good
 
-ORDERS = 800
+ORDERS = 400
 
 
 def test_years_of_orders_verify_everywhere_alike_and_nothing_wrong_is_missed(
