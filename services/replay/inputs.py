@@ -57,11 +57,13 @@ def _outside(
     for entry in archive.segments.get((topic, partition), []):
         if topic == CHECKS.name and not _has_outside(archive, entry["path"]):
             continue
+        found = []  # what is kept of a segment is small; its rows are not kept
         for row in archive.rows_of(entry):
             latest = max(latest, row.raw.timestamp_ms)  # log time never goes back
             one = _spooled(row.raw, archive.partitions(topic), latest)
             if one is not None:
-                yield (latest, rank, partition, row.raw.offset), one
+                found.append(((latest, rank, partition, row.raw.offset), one))
+        yield from found
 
 
 def _has_outside(archive: Archive, path: str) -> bool:

@@ -26,10 +26,20 @@ _DAMAGED: Final = (pa.ArrowException, OSError, ValueError, UnicodeDecodeError, E
 
 
 class Row(NamedTuple):
-    """A record of the archive. `said` digests what was said, wherever it stands."""
+    """A record of the archive."""
 
     raw: Raw
-    said: bytes
+
+    @property
+    def said(self) -> bytes:
+        """Digest of what was said, wherever it stands."""
+        raw = self.raw
+        return said_in(raw.key, hashlib.sha256(raw.value or b"").digest(), raw.headers)
+
+    def says(self, send: Send) -> bool:
+        """Whether a record says exactly what is to be written."""
+        raw = self.raw
+        return (raw.value, raw.key, raw.headers) == (send.value, send.key, send.headers)
 
 
 Headers = tuple[tuple[str, bytes | None], ...]
@@ -157,8 +167,7 @@ class Archive:
                 if not intact and record_digest(raw) != digest:
                     faults.append((place, "is not the record that was archived"))
                     continue
-                sha256 = hashlib.sha256(raw.value or b"").digest()
-                rows.append(Row(raw, said_in(raw.key, sha256, raw.headers)))
+                rows.append(Row(raw))
         except _DAMAGED as error:
             reason = " ".join(str(error).split())[:200]
             faults.append((f"{topic}/{partition}/{expected}", f"cannot be decoded on: {reason}"))

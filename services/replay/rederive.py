@@ -21,7 +21,7 @@ from services.replay.history import History
 from services.replay.policies import Policies, refs_in
 from services.replay.product_history import ProductHistory
 from services.replay.rate_history import RateHistory
-from services.replay.reading import Row, said_by
+from services.replay.reading import Row
 from services.replay.stages import CLASSIFICATION, DETERMINE, GateSettings
 from services.runtime.codec import Read, Send, read
 from services.runtime.stage import Judge, output_of
@@ -88,7 +88,7 @@ class Sensors:
         guess = self.policies.latest
         if guess is not None:
             output, send = self._classified(guess, order, reuse=True)
-            if said_by(send) == row.said:
+            if row.says(send):
                 return Rederived(_as_read(row, order, output, send, CLASSIFICATION))
         recorded = plain_of(row.raw.value)
         refs = refs_in(recorded)
@@ -98,12 +98,12 @@ class Sensors:
             return Rederived(None, [_finding("pack", row, recorded, f"unknown: {named}")])
         self.policies.latest = classifier
         output, send = self._classified(classifier, order)
-        if said_by(send) != row.said:
+        if not row.says(send):
             # Asked without what takes days for one another, which is there for speed alone.
             exact = Classifier(classifier.packs)
             output, send = self._classified(exact, order)
             del self._judges[id(exact)]
-        if said_by(send) == row.said:
+        if row.says(send):
             return Rederived(_as_read(row, order, output, send, CLASSIFICATION))
         return _differing(row, recorded, send, lambda regime: regime)
 
@@ -113,12 +113,12 @@ class Sensors:
         known = self.rates.until(row.raw.timestamp_ms)
         for self._rates in known:
             output, send = self._assessed(classified, reuse=True)
-            if said_by(send) == row.said:
+            if row.says(send):
                 return Rederived(_as_read(row, classified, output, send, DETERMINE))
         for self._rates in known:
             # What was derived again may carry its numbers otherwise than what is read from bytes.
             output, send = self._assessed(read(classified.raw, self.partitions))
-            if said_by(send) == row.said:
+            if row.says(send):
                 return Rederived(_as_read(row, classified, output, send, DETERMINE))
         recorded = plain_of(row.raw.value)
         return _differing(row, recorded, send, lambda regime: regime.get("verdict", {}))

@@ -32,6 +32,8 @@ IMPURE_CALLS: Final = frozenset(
     | {"now", "utcnow", "today"}
 )
 ARCHIVE_LIBRARIES: Final = frozenset({"pyarrow", "duckdb"})
+WRITERS: Final = ("sink", "client", "pump", "worker")
+"""Modules of the runtime that write to topics."""
 MARKERS: Final = re.compile(r"\b(TODO|FIXME|XXX)\b")
 SKIPPED_FOLDERS: Final = frozenset({".git", ".venv", ".local", "build", "dist", "node_modules"})
 
@@ -163,6 +165,15 @@ def archive_alone(source: Source) -> Iterator[str]:
             yield f"{line}: imports {module}, which belongs to services/replay"
 
 
+def replay_reads(source: Source) -> Iterator[str]:
+    """A replay has nothing to write with: it builds no sink, no producer, no pump."""
+    if source.path.parts[:2] != ("services", "replay"):
+        return
+    for line, module in imports(source):
+        if any(_below(module, f"services.runtime.{name}") for name in WRITERS):
+            yield f"{line}: imports {module}; a replay only reads"
+
+
 def schemas_below_all(source: Source) -> Iterator[str]:
     """The shared contract knows nobody who shares it."""
     if source.path.parts[0] != "schemas":
@@ -253,6 +264,7 @@ PYTHON_CHECKS: Final[tuple[Check, ...]] = (
     stages_apart,
     runtime_alone,
     archive_alone,
+    replay_reads,
     schemas_below_all,
     file_size,
     function_size,
