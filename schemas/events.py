@@ -106,17 +106,20 @@ def decode(event_type: str, topic: str, value: bytes, source: str) -> Model:
     model = _ALLOWED.get((event_type, topic))
     if model is None:
         raise NotAnEvent(f"{topic} carries no {event_type}")
-    if topic == ORDERS.name:
-        _refuse_repeated_names(value)
     try:
-        return model.model_validate_json(value)
+        event = model.model_validate_json(value)
     except ValueError:
         if topic != ORDERS.name or b'"order_source"' in value:
             raise
+    else:
+        if topic == ORDERS.name:
+            _refuse_repeated_names(value)
+        return event
     # Order systems may leave out order_source; the usual record has it, so this path is rare.
     data = orjson.loads(value)
     if not isinstance(data, dict):
         raise NotAnEvent("not a JSON object")
+    _refuse_repeated_names(value)
     return model.model_validate_json(orjson.dumps({**data, "order_source": source}))
 
 
