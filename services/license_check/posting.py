@@ -85,24 +85,21 @@ def with_shipment(license_: License, shipment: str, quantity: Decimal) -> Licens
 
 
 def recounted(license_: License, reservations: Iterable[Reservation]) -> License:
-    """Count afresh what only some licenses count, when the terms changed.
+    """Begin to count shipments, where new terms limit them and the old did not.
 
-    What each earlier shipment drew is not known any more; that it was one, is.
+    What each earlier shipment drew is not known any more; that it was one, is, as long as its
+    reservation is remembered.
     """
-    documents: dict[str, Decimal] = {}
     opened: dict[str, int] = {}
     shipments: dict[str, Decimal] = {}
-    limited = license_.terms is not None and shipments_max(license_.terms) is not None
     # By offset, not as the aggregate lists them: Redis gives entities back in any order.
     for each in sorted(reservations, key=lambda found: found.granted_offset):
-        _add_documents(documents, each, 1)
-        if not limited or each.request is None:
+        if each.request is None:
             continue
         _add_order(opened, each, 1)
         for shipment in each.shipments:
-            name = shipment_name(each.request.order_source, shipment)
-            shipments[name] = license_.shipments.get(name, ZERO)
-    return changed(license_, documents=documents, open_orders=opened, shipments=shipments)
+            shipments[shipment_name(each.request.order_source, shipment)] = ZERO
+    return changed(license_, open_orders=opened, shipments=shipments)
 
 
 def shipment_name(order_source: str, shipment_id: str) -> str:

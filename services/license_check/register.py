@@ -41,6 +41,7 @@ from services.license_check.book import (
 from services.license_check.conditions import shipments_max
 from services.license_check.coverage import coverage
 from services.license_check.documents import Usage
+from services.license_check.excess import Excess
 from services.license_check.facts import Refusal
 from services.license_check.posting import recounted
 from services.license_check.terms import fault_of
@@ -116,7 +117,9 @@ def amended(
         alerted_value=0,
         alerted_days=None,
     )
-    taken = recounted(taken, _reservations(aggregate))
+    before = None if license_.terms is None else shipments_max(license_.terms)
+    if before is None and shipments_max(terms) is not None:
+        taken = recounted(taken, _reservations(aggregate))
     why = f"amendment {event.amendment}"
     changes, outputs = withdraw(taken, aggregate, record, partition, why=why)
     return _shortened(license_, taken, aggregate, record, changes, outputs)
@@ -302,7 +305,7 @@ def withdraw(
         for name, entity in aggregate.items()
         if isinstance(entity, Reservation) and entity.state != "closed"
     ]
-    excess = _Excess(license_)
+    excess = Excess(license_)
     for _, entity in standing:
         if entity.state == "withdrawn":
             excess.free(entity)
@@ -325,42 +328,6 @@ def _last_to_keep(found: tuple[str, Reservation]) -> tuple[bool, bool, int]:
     """Sort what goes first to the front: what has not shipped, is not released, is the newest."""
     one = found[1]
     return bool(one.shipments), one.released, -one.granted_offset
-
-
-class _Excess:
-    """How far a license is overcommitted while reservations are taken back, one by one.
-
-    A withdrawn reservation counts as given back, for it will be: nobody else need go for it.
-    """
-
-    def __init__(self, license_: License) -> None:
-        self.quantity, self.value = license_.remaining_quantity, license_.remaining_value
-        self.license = license_
-        self.orders = dict(license_.open_orders)
-        most = None if license_.terms is None else shipments_max(license_.terms)
-        self.room = None if most is None else most - len(license_.shipments)
-
-    def free(self, reservation: Reservation) -> None:
-        """Count a reservation as given back."""
-        if self.quantity is not None:
-            self.quantity += reservation.open_quantity
-        if self.value is not None:
-            self.value += reservation.open_value
-        key = reservation.request.key if reservation.request else ""
-        if key in self.orders and reservation.open_quantity:
-            self.orders[key] -= 1
-
-    def short(self) -> str:
-        """Say what is lacking; empty where nothing is."""
-        terms = self.license.terms
-        if self.quantity is not None and self.quantity < ZERO:
-            return f"{plain(-self.quantity)} {terms.unit if terms else ''}"
-        if self.value is not None and self.value < ZERO:
-            return f"{plain(-self.value)} {terms.currency if terms else ''}"
-        waiting = sum(count > 0 for count in self.orders.values())
-        if self.room is not None and waiting > max(self.room, 0):
-            return f"{waiting - max(self.room, 0)} shipments"
-        return ""
 
 
 def _no_longer(

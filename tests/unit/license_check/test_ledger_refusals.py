@@ -233,3 +233,24 @@ def test_certificates_are_used_up_over_all_orders_and_given_back() -> None:
     assert said(run.say(requested("r4", "10", **shown))) == ["Granted: granted"]
     assert said(run.say(requested("r5", "1", **shown))) == ["Refused: EUC_MISSING"]
     assert said(run.say(amended(1, requires=("euc",), quantity=Decimal(90)))) == []
+
+
+def test_an_amendment_forgets_neither_shipments_nor_what_certificates_were_used_for() -> None:
+    run = LedgerRun()
+    run.say(license_granted(max_shipments=2))
+    run.say(requested("r1", "10"))
+    run.say(settle("r1", "s1", "10", final=True))
+    del run.aggregates["cn-1"]["r1"]  # forgotten, as long ago closed
+    run.say(amended(1, max_shipments=2, destinations=("DE", "FR")))
+    assert said(run.say(requested("r2", "1", order_id="o2"))) == ["Granted: granted"]
+    assert said(run.say(requested("r3", "1", order_id="o3"))) == ["Refused: LICENSE_EXHAUSTED"]
+
+
+def test_shipments_made_before_they_were_limited_count() -> None:
+    run = LedgerRun()
+    run.say(license_granted())
+    run.say(requested("r1", "10"))
+    run.say(settle("r1", "s1", "10", final=True))
+    run.say(amended(1, max_shipments=1))
+
+    assert said(run.say(requested("r2", "1", order_id="o2"))) == ["Refused: LICENSE_EXHAUSTED"]
