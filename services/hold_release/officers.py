@@ -1,6 +1,7 @@
 """What officers do to a held order, within the reason table; and re-checks, numbered here."""
 
 from collections.abc import Callable
+from typing import Final
 
 from schemas.checks import OfficerDecided
 from schemas.decisions import DecisionReason, HoldReason
@@ -10,6 +11,9 @@ from services.hold_release.reasons import ACKNOWLEDGED, by_release
 from services.hold_release.state import Unassigned
 from services.hold_release.turn import Turn
 
+_OF_A_VOTE: Final = (
+    "action", "revision", "seq", "line_id", "regime", "code", "fact", "value",
+)  # fmt: skip
 Progress = Callable[[Turn], None]
 
 
@@ -82,7 +86,9 @@ def _released_by(turn: Turn, event: OfficerDecided, progress: Progress) -> None:
     votes = [vote for vote in turn.state.votes if _same_vote(vote, event)]
     officers = tuple(dict.fromkeys([*(vote.officer for vote in votes), event.officer]))
     settled = [
-        reason for reason in turn.state.reasons if 0 < by_release(reason.code) <= len(officers)
+        reason
+        for reason in turn.state.reasons
+        if 0 < by_release(reason.code) <= len(officers) and _is_meant(reason, event)
     ]
     if not any(vote.officer == event.officer for vote in votes):
         turn.update(votes=(*turn.state.votes, event))
@@ -97,8 +103,19 @@ def _released_by(turn: Turn, event: OfficerDecided, progress: Progress) -> None:
 
 
 def _same_vote(vote: OfficerDecided, event: OfficerDecided) -> bool:
-    """Four-eyes: equal action on equal revision and seq; the second confirms the first."""
-    return (vote.action, vote.revision, vote.seq) == (event.action, event.revision, event.seq)
+    """Four-eyes: equal action and finding on equal revision and seq; the second confirms."""
+    return all(getattr(vote, name) == getattr(event, name) for name in _OF_A_VOTE)
+
+
+def _is_meant(reason: DecisionReason, event: OfficerDecided) -> bool:
+    """Tell whether an act speaks of a reason; what it does not name it leaves open."""
+    named = (
+        (event.line_id, reason.line_id),
+        (event.regime, reason.regime),
+        (event.fact, reason.code.value),
+        (event.value, reason.text),
+    )
+    return all(said is None or said == own for said, own in named)
 
 
 def _finding(reason: DecisionReason, event: OfficerDecided, officers: tuple[str, ...]) -> Finding:

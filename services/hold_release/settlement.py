@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from schemas.checks import AssessedRegime
+from schemas.checks import AssessedRegime, HoldCause
 from schemas.classification import Verdict
 from schemas.decisions import DecisionReason, HoldReason
 from schemas.regimes import end_of
@@ -31,11 +31,13 @@ def reason_of(code: str) -> HoldReason:
     return HoldReason.CLASSIFICATION_UNCERTAIN if known is None else known
 
 
-def acknowledged(state: OrderState, code: str, line_id: str | None, regime: str | None) -> bool:
-    """Tell whether officers settled a reason for this revision."""
+def acknowledged(
+    state: OrderState, hold: HoldCause, line_id: str | None, regime: str | None
+) -> bool:
+    """Tell whether officers settled this very reason; another party's hit is another reason."""
     return bool(state.findings) and any(
         finding.action == "release"
-        and finding.fact == code
+        and (finding.fact, finding.value) == (hold.code, hold.text)
         and finding.line_id in (None, line_id)
         and finding.regime in (None, regime)
         for finding in state.findings
@@ -69,7 +71,7 @@ def _line_reasons(
     reasons = [
         DecisionReason(line_id=line_id, regime=regime, code=reason_of(hold.code), text=hold.text)
         for hold in assessed.holds
-        if not acknowledged(state, hold.code, line_id, regime)
+        if not acknowledged(state, hold, line_id, regime)
     ]
     if reasons:
         return reasons
@@ -90,7 +92,7 @@ def _by_finding(state: OrderState, line_id: str, regime: str, assessed: Assessed
     if assessed.verdict.decision in _LICENSE_ONLY:
         return False
     return bool(assessed.holds) and all(
-        acknowledged(state, hold.code, line_id, regime) for hold in assessed.holds
+        acknowledged(state, hold, line_id, regime) for hold in assessed.holds
     )
 
 

@@ -51,6 +51,8 @@ class Pump:
         self.waiting_for = ""
         self.stopping = False
         self.joined = False
+        self._reloading = False
+        """Whether what was in memory is void, and not yet taken up again where it is remembered."""
 
     @property
     def waits_for(self) -> str:
@@ -85,7 +87,8 @@ class Pump:
         """Write what a batch led to, unless somebody else may own its partitions by now."""
         if self.source.is_zombie and sends and not self._is_still_owner():
             log.warning("discarding output: partitions may be another's", stage=self.stage.name)
-            self._reload()
+            self._forget()
+            self._retry(self._reload)
             return
         self._write(sends)
         crash_point(f"{self.stage.name}:acknowledged")
@@ -109,6 +112,8 @@ class Pump:
 
     def _settle(self, *, force: bool = False) -> None:
         """Remember, then commit; both name acknowledged offsets only."""
+        if self._reloading:
+            self._reload()
         if not self.stage.may_settle(force=force):
             return
         try:
@@ -116,6 +121,7 @@ class Pump:
         except Conflict as conflict:
             log.warning("loading again", stage=self.stage.name, reason=str(conflict))
             metrics.CONFLICTS.labels(self.stage.name).inc()
+            self._forget()
             self._reload()
             return
         if not self.stage.done:
@@ -125,13 +131,19 @@ class Pump:
         self.stage.done = {}
         crash_point(f"{self.stage.name}:committed")
 
+    def _forget(self) -> None:
+        """Drop what is in memory: it may say more than was written, and must not be remembered."""
+        self._reloading = True
+        self.stage.dropped(sorted(self.source.assigned))
+
     def _reload(self) -> None:
-        """Drop what is in memory and take up every partition again at its remembered place."""
+        """Take up every partition again at its remembered place. May raise Unavailable."""
         partitions = sorted(self.source.assigned)
         self.stage.done = {}
         self._backlog = []
         for partition, (committed, low, high) in self.source.positions(partitions).items():
             self.source.seek(partition, self.stage.gained(partition, committed, low, high))
+        self._reloading = False
 
     def _retry(self, step: Callable[[], None]) -> None:
         """Do a step; while a dependency is away keep the place, and the partitions, and wait."""
@@ -176,7 +188,10 @@ class Pump:
     def _wait_at_valve(self) -> None:
         """Stand still until an operator opens the valve (`exportgate valve open`)."""
         self.source.pause()
-        word = self._remembered.flag(f"valve:{self.stage.name}") if self._remembered else None
+        try:
+            word = self._remembered.flag(f"valve:{self.stage.name}") if self._remembered else None
+        except Unavailable:
+            return  # no word yet
         if self._opened is None:
             self._opened = word or ""
         if not word or word == self._opened:
@@ -208,7 +223,8 @@ class Pump:
         """Remember and commit what was done, and leave the group."""
         self.stopping = True
         try:
-            self._settle(force=True)
+            if not self._reloading:
+                self._settle(force=True)
         except Unavailable as error:
             log.warning("stopping without remembering", stage=self.stage.name, error=str(error))
         self.source.close()
@@ -225,12 +241,11 @@ class Pump:
         """Remember and commit, then forget the partitions."""
         try:
             self.stage.remember()
+            self.source.commit(self.stage.committable(), wait=True)
+            self.stage.done = {}
         except (Unavailable, Conflict) as error:
             # The next owner finds what is missing in the log.
             log.warning("revoked without remembering", stage=self.stage.name, error=str(error))
-        else:
-            self.source.commit(self.stage.committable(), wait=True)
-            self.stage.done = {}
         self.lost(partitions)
 
     def lost(self, partitions: list[int]) -> None:

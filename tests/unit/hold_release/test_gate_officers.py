@@ -194,6 +194,43 @@ def test_a_finding_on_one_line_does_not_settle_another() -> None:
     assert [reason.line_id for reason in run.last.reasons] == ["L2"]
 
 
+def test_a_hit_on_another_party_is_another_reason() -> None:
+    run = held("PARTY_HIT")
+    for officer in ("ann", "bob"):
+        run.say(decided(1, officer=officer))
+    assert run.decision == "RELEASED"
+    hit = (("PARTY_HIT", "consignee: newly on a list"),)
+    regimes = {"CN": settled(Verdict.REVIEW, holds=hit), "US": CLEAR}
+    run.say(assessed(lines=regimes, check=1))
+
+    assert run.decision == "HELD"
+    assert run.reasons == ["PARTY_HIT"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "released"),
+    [
+        ({}, {}, True),
+        ({"line_id": "L1"}, {"line_id": "L2"}, False),
+        ({"line_id": "L1"}, {"line_id": "L1"}, False),
+        ({}, {"line_id": "L1"}, False),
+        ({"fact": "CATCH_ALL"}, {"fact": "CATCH_ALL"}, True),
+        ({"fact": "CATCH_ALL"}, {"fact": "PARTY_HIT"}, False),
+        ({"value": "another text"}, {"value": "another text"}, False),
+        ({"regime": "US"}, {"regime": "US"}, False),
+    ],
+)
+def test_two_officers_agree_on_the_same_finding(
+    first: dict[str, str], second: dict[str, str], released: bool
+) -> None:
+    run = GateRun()
+    run.say(assessed(TWO, {"L1": held_by("CATCH_ALL"), "L2": held_by("CATCH_ALL")}))
+    run.say(decided(1, officer="ann", **first))
+    run.say(decided(1, officer="bob", **second))
+
+    assert (run.decision == "RELEASED") is released
+
+
 @pytest.mark.parametrize("code", [*ONE_OFFICER, *TWO_OFFICERS])
 def test_findings_end_with_their_revision(code: str) -> None:
     run = held(code)
