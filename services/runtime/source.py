@@ -16,6 +16,9 @@ SESSION_TIMEOUT_S: Final = 10.0
 ZOMBIE_AFTER_S: Final = SESSION_TIMEOUT_S / 2
 """With no successful poll for so long, somebody else may own the partitions by now."""
 CALL_TIMEOUT_S: Final = 15.0
+COMMIT_TRIES: Final = 5
+COMMIT_AGAIN_S: Final = 0.1
+"""The group takes no commits while it shares the partitions out."""
 
 
 class Owner(Protocol):
@@ -106,10 +109,16 @@ class Source:
         places = [TopicPartition(self.topic, at, offset) for at, offset in offsets.items()]
         if not places:
             return
-        try:
-            self._consumer.commit(offsets=places, asynchronous=not wait)
-        except KafkaException as error:
-            raise Unavailable(f"commit to {self.topic}: {error}") from error
+        for left in reversed(range(COMMIT_TRIES)):
+            try:
+                self._consumer.commit(offsets=places, asynchronous=not wait)
+            except KafkaException as error:
+                passing = error.args[0].code() == KafkaError.REBALANCE_IN_PROGRESS
+                if not (passing and wait and left):
+                    raise Unavailable(f"commit to {self.topic}: {error}") from error
+                time.sleep(COMMIT_AGAIN_S)
+            else:
+                return
 
     def positions(self, partitions: list[int]) -> dict[int, tuple[int | None, int, int]]:
         """Tell (committed or None, low, high) of each partition, as the broker says."""
