@@ -18,6 +18,7 @@ from schemas.fold import Fold, Forget, Partition
 from schemas.reference import FoldVersion
 from schemas.topics import CHECKS, Topic
 from services.runtime import metrics
+from services.runtime.catching_up import CatchingUp
 from services.runtime.codec import CONTROL, Read, Send, written
 from services.runtime.errors import Conflict, Fatal, Unavailable
 from services.runtime.guard import Broken, broken
@@ -100,6 +101,7 @@ class Folded(Stage):
         self._place_of = place_of
         self._snapshots = snapshots
         self._clock = clock
+        self._catching_up = CatchingUp(name, clock)
         self._stale_after = stale_after
         self._deadlines_at = 0.0
         self._looked_at = 0.0
@@ -131,6 +133,7 @@ class Folded(Stage):
                 f"{low}: records are missing from it"
             )
         self.memories[partition] = memory
+        self._catching_up.began(partition, memory)
         if memory.offset > memory.emit_from:
             # Remembered and not committed, since the one who did it died between: committed now.
             self.done[partition] = memory.offset
@@ -320,6 +323,7 @@ class Folded(Stage):
         What did not change is looked at now and then: a Redis that came back empty is found even
         by an idle fold, whose readers would wait for it for ever.
         """
+        self._catching_up.look(self.memories)
         moved = {
             self._place_of(partition): memory
             for partition, memory in self.memories.items()
