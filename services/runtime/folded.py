@@ -273,18 +273,22 @@ class Folded(Stage):
                 heapq.heappush(self._deadlines[partition], (due, key, name))
 
     def due(self) -> list[Send]:
-        """Append a deadline event for every deadline that passed and still stands."""
+        """Append a deadline event for every deadline that passed and still stands.
+
+        What is still being folded again says nothing: the event may stand further on in its log.
+        """
         if time.monotonic() - self._deadlines_at < DEADLINES_EVERY_S:
             return []
         self._deadlines_at = time.monotonic()
         now = self._clock()
-        sends = [send for partition in self.memories for send in self._due_in(partition, now)]
-        return sends + [send for at in self.memories for send in self._version_due(at)]
+        known = [at for at, memory in self.memories.items() if not memory.catching_up]
+        sends = [send for partition in known for send in self._due_in(partition, now)]
+        return sends + [send for at in known for send in self._version_due(at)]
 
     def _version_due(self, partition: int) -> list[Send]:
         """Append that from here on the partition is folded by the newest version, once."""
         memory, newest = self.memories[partition], self._folding.version
-        if memory.catching_up or max(memory.version, self._raised.get(partition, 0)) >= newest:
+        if max(memory.version, self._raised.get(partition, 0)) >= newest:
             return []
         self._raised[partition] = newest
         event = FoldVersion(partition=partition, fold=self.name, version=newest)

@@ -1,16 +1,21 @@
 """Who waits for a partition that is being folded again is told how far it is, now and then."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from structlog.testing import capture_logs
 
 from schemas.fold import Partition
-from schemas.topics import CHECKS
+from schemas.topics import LICENSES
+from services.license_check.book import LICENSE, License
 from services.runtime.catching_up import CatchingUp
+from services.runtime.codec import Raw
 from services.runtime.folded import Folded, Folding
-from services.runtime.memory import Memory
+from services.runtime.memory import Memory, field_of
 from services.runtime.remember import Decode, Place, Remembered
+from services.runtime.source import Reader
 from tests.support.builders import T0
 
 
@@ -78,15 +83,16 @@ def test_nothing_done_yet_has_no_rate() -> None:
     assert (line["per_second"], line["seconds_left"]) == (0, None)
 
 
-class EmptyRedis(Remembered):
-    """A Redis that has nothing, and is written nothing while the log is folded again."""
+class OldRedis(Remembered):
+    """A Redis that has nothing, or what was once so, and is written nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory: Memory | None = None) -> None:
         super().__init__("redis://127.0.0.1:1/0")
+        self._memory = memory
 
     def load(self, place: Place, decode: Decode) -> Memory | None:
         del place, decode
-        return None
+        return self._memory
 
     def stands_at(self, place: Place) -> str:
         del place
@@ -96,14 +102,30 @@ class EmptyRedis(Remembered):
         return [""] * len(places)
 
 
-def test_the_stage_says_it_of_a_partition_that_redis_had_lost() -> None:
-    moments, nothing = iter((T0, T0 + timedelta(seconds=3))), None
-    stage = Folded(
-        name="gate", topic=CHECKS, partitions=12, remembered=EmptyRedis(), reader=nothing,  # type: ignore[arg-type]
-        folding=Folding(fold=nothing, decode=nothing, due=lambda entity: []),  # type: ignore[arg-type]
-        place_of=lambda at: Place("c", CHECKS.name, "t", at, "gate", 1),
-        clock=lambda: next(moments),
+class NoRecords(Reader):
+    """A log of which no single record can be had, as where a broker's own stands."""
+
+    def __init__(self) -> None:
+        pass
+
+    def one(self, topic: str, partition: int, offset: int) -> Raw | None:
+        del topic, partition, offset
+        return None
+
+
+def stage_of(redis: Remembered, clock: Callable[[], datetime]) -> Folded:
+    """A ledger over this Redis, each of whose licenses was over when the tests' log began."""
+    nothing: Any = None
+    return Folded(
+        name="ledger", topic=LICENSES, partitions=12, remembered=redis, reader=NoRecords(),
+        folding=Folding(fold=nothing, decode=nothing, due=lambda _: [("license_expired", T0)]),
+        place_of=lambda at: Place("c", LICENSES.name, "t", at, "ledger", 1), clock=clock,
     )  # fmt: skip
+
+
+def test_the_stage_says_it_of_a_partition_that_redis_had_lost() -> None:
+    moments = iter((T0, T0 + timedelta(seconds=3)))
+    stage = stage_of(OldRedis(), lambda: next(moments))
 
     with capture_logs() as said:
         stage.gained(5, 1_000, 0, 1_000)
@@ -111,3 +133,16 @@ def test_the_stage_says_it_of_a_partition_that_redis_had_lost() -> None:
 
     assert [line["event"] for line in said] == ["refolding from the log", "folding again"]
     assert (said[-1]["partition"], said[-1]["left"]) == (5, 1_000)
+
+
+@pytest.mark.parametrize(("committed", "told"), [(500, 1), (501, 0)])
+def test_a_deadline_is_told_only_where_its_event_cannot_stand_further_on(
+    committed: int, told: int
+) -> None:
+    memory = Memory(partition=Partition(5), offset=500)
+    memory.put(field_of("cn-1", LICENSE), License(license_id="cn-1"), digest=1)
+    stage = stage_of(OldRedis(memory), lambda: T0 + timedelta(hours=1))
+
+    stage.gained(5, committed, 0, 1_000)
+
+    assert len(stage.due()) == told
