@@ -32,8 +32,9 @@ from tests.support.builders import (
 
 PARTITIONS: Final = LICENSES.partitions
 PARTITION: Final = 5
-BEGIN: Final = datetime(2023, 7, 3, tzinfo=UTC)
 SPAN: Final = timedelta(days=3 * 365)
+BEGIN: Final = datetime.now(UTC).replace(second=0, microsecond=0) - SPAN
+"""The log ends now: the service would tell the deadlines that passed since."""
 STANDING: Final = 100
 """Licenses that are valid at any moment, each for a year; as many follow in every year."""
 ROUND: Final = 200
@@ -84,9 +85,9 @@ def keys() -> list[str]:
     return list(islice(own, 4 * STANDING))
 
 
-def ledger_log(records: int, of: int | None = None) -> Iterator[Line]:
-    """Write the first `records` records of a log of `of`, which takes three years."""
-    step = SPAN / (of or records)
+def ledger_log(records: int) -> Iterator[Line]:
+    """Write so many records, in even steps over three years."""
+    step = SPAN / records
     names, calendar, steps = keys(), _calendar(), _steps()
     templates = _templates()
     due, entry = next(calendar)
