@@ -141,9 +141,7 @@ class Folded(Stage):
         self._deadlines[partition] = []
         self._noted[partition] = {}
         self._raised.pop(partition, None)
-        for key, name, entity in memory.entities():
-            if name == ROOT:
-                self._note_deadlines(partition, key, entity)
+        self._note_all(memory)
         return memory.offset
 
     def _load(self, partition: int, low: int, high: int) -> Memory:
@@ -210,11 +208,15 @@ class Folded(Stage):
         memory = self.memories.get(one.raw.partition)
         if memory is None:
             return []
+        behind = memory.catching_up
         outputs = memory.fold(self._folding.at(memory.version), one, self._folding.forget)
         if (fault := broken(outputs)) is not None:
             return self._stop_at(one, fault)
         key = one.record.key
-        self._note_deadlines(one.raw.partition, key, memory.aggregates.get(key, {}).get(ROOT))
+        if not behind:
+            self._note_deadlines(one.raw.partition, key, memory.aggregates.get(key, {}).get(ROOT))
+        elif not memory.catching_up:
+            self._note_all(memory)
         return [output_of(one, output, self.source) for output in outputs]
 
     def _stop_at(self, one: Read, fault: Broken) -> list[Send]:
@@ -261,6 +263,12 @@ class Folded(Stage):
         return written(Output(topic.name, key, event_id, event), nowhere, self.source)
 
     # Deadlines
+
+    def _note_all(self, memory: Memory) -> None:
+        """Put on the heap what a partition waits for, once it stands where it was known to."""
+        for key, name, entity in memory.entities() if not memory.catching_up else ():
+            if name == ROOT:
+                self._note_deadlines(memory.partition.number, key, entity)
 
     def _note_deadlines(self, partition: int, key: str, entity: Model | None) -> None:
         """Put the deadlines of an order or license on the heap, each once."""

@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from schemas.fold import Partition
 from schemas.topics import LICENSES
+from services.license_check import ledger
 from services.license_check.book import LICENSE, License
 from services.runtime.catching_up import CatchingUp
 from services.runtime.codec import Raw
@@ -16,7 +17,8 @@ from services.runtime.folded import Folded, Folding
 from services.runtime.memory import Memory, field_of
 from services.runtime.remember import Decode, Place, Remembered
 from services.runtime.source import Reader
-from tests.support.builders import T0
+from tests.support.builders import T0, license_granted
+from tests.support.wire import reading
 
 
 class Waiting:
@@ -118,7 +120,7 @@ def stage_of(redis: Remembered, clock: Callable[[], datetime]) -> Folded:
     nothing: Any = None
     return Folded(
         name="ledger", topic=LICENSES, partitions=12, remembered=redis, reader=NoRecords(),
-        folding=Folding(fold=nothing, decode=nothing, due=lambda _: [("license_expired", T0)]),
+        folding=Folding(fold=ledger.fold, decode=nothing, due=lambda _: [("license_expired", T0)]),
         place_of=lambda at: Place("c", LICENSES.name, "t", at, "ledger", 1), clock=clock,
     )  # fmt: skip
 
@@ -146,3 +148,13 @@ def test_a_deadline_is_told_only_where_its_event_cannot_stand_further_on(
     stage.gained(5, committed, 0, 1_000)
 
     assert len(stage.due()) == told
+
+
+def test_what_it_waits_for_is_known_with_the_record_that_catches_up() -> None:
+    one = reading(license_granted(), "cn-1", LICENSES.name)
+    stage = stage_of(OldRedis(), lambda: T0 + timedelta(hours=1))
+    stage.gained(one.raw.partition, 1, 0, 1)
+
+    stage.handle([one])
+
+    assert len(stage.due()) == 1
