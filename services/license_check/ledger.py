@@ -262,12 +262,13 @@ def forget(aggregate: Aggregate, log_time: datetime) -> Iterable[str]:
     """
     before, shipped_before = log_time - KEPT, log_time - KEPT_SHIPPED
     for name, entity in aggregate.items():
-        if isinstance(entity, Reservation) and entity.state == "closed":
-            closed_at = entity.closed_at
-            if closed_at is None or closed_at > before:
-                continue
-            if closed_at <= shipped_before or not entity.used_quantity:
-                yield name
+        if not isinstance(entity, Reservation):
+            continue
+        closed_at = entity.closed_at
+        if closed_at is None or closed_at > before:
+            continue
+        if (closed_at <= shipped_before or not entity.used_quantity) and entity.state == "closed":
+            yield name
 
 
 Handler = Callable[[License, Aggregate, Recorded[Any], Partition], Effect]
