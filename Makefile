@@ -16,7 +16,7 @@ COMPOSE_CLIENT := github.com/docker/compose/v2/cmd@v2.29.7
 LIMITS = $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 .PHONY: help setup demo test lint up down status bench bench-classification chaos report \
-	alert-drill generate lock compose-check audit audit-million bench-replay
+	alert-drill generate lock compose-check audit audit-million bench-replay bench-recovery
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,6 +88,9 @@ audit-million: setup ## the same with 1,000,000 orders: hours, and some 15 GB of
 
 bench-replay: setup ## verify and what-if beside a bare read of the same archive
 	@$(BIN)/python -m tests.bench.replay $(if $(SEED),--seed $(SEED))
+
+bench-recovery: setup ## 1,000,000 ledger records back from the log, and from a snapshot
+	@$(BIN)/python -m tests.bench.recovery $(ARGS)
 
 generate: setup ## write what is generated again: schemas, metrics, dashboards
 	@$(BIN)/python -m schemas.generate

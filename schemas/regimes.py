@@ -1,6 +1,7 @@
 """The regimes licenses are issued under, and the zone whose days each counts in."""
 
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -23,7 +24,11 @@ def day_in(regime: str, moment: datetime) -> date:
         return moment.date()
 
 
+@lru_cache(maxsize=8_192)
 def end_of(regime: str, day: date) -> datetime:
-    """Tell when a day of a regime is over: the first moment that belongs to the next."""
+    """Tell when a day of a regime is over: the first moment that belongs to the next.
+
+    Remembered, for a fold asks for the same few days at every record of a license.
+    """
     zone = ZONES.get(regime, ZONES["CN"])
     return datetime.combine(min(day, _LAST) + timedelta(days=1), time(), zone)

@@ -260,11 +260,15 @@ def forget(aggregate: Aggregate, log_time: datetime) -> Iterable[str]:
 
     What shipped is kept longer, for the goods may come back.
     """
+    before, shipped_before = log_time - KEPT, log_time - KEPT_SHIPPED
     for name, entity in aggregate.items():
-        if isinstance(entity, Reservation) and entity.closed_at is not None:
-            kept = KEPT_SHIPPED if entity.used_quantity else KEPT
-            if entity.state == "closed" and entity.closed_at + kept <= log_time:
-                yield name
+        if not isinstance(entity, Reservation):
+            continue
+        closed_at = entity.closed_at
+        if closed_at is None or closed_at > before:
+            continue
+        if (closed_at <= shipped_before or not entity.used_quantity) and entity.state == "closed":
+            yield name
 
 
 Handler = Callable[[License, Aggregate, Recorded[Any], Partition], Effect]

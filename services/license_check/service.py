@@ -89,6 +89,11 @@ def pumps(runtime: Runtime) -> list[Pump]:
         judge=judge_with(current, rules, lambda: rates.rates),
         prepare=prepare,
     )
+    return [runtime.pump(sensor), ledger_pump(runtime)]
+
+
+def ledger_pump(runtime: Runtime) -> Pump:
+    """Build the fold `ledger` alone."""
     folding = Folding(
         fold=ledger.fold,
         decode=decode,
@@ -97,7 +102,4 @@ def pumps(runtime: Runtime) -> list[Pump]:
         version=FOLD_VERSION,
         measure=measure,
     )
-    return [
-        runtime.pump(sensor),
-        runtime.pump(runtime.folded(LEDGER, LICENSES, folding, state=LICENSES_STATE)),
-    ]
+    return runtime.pump(runtime.folded(LEDGER, LICENSES, folding, state=LICENSES_STATE))

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 from confluent_kafka import Message
@@ -141,18 +142,24 @@ def _time(text: str) -> datetime:
 
 def _key_of(event: Model, key: str) -> str:
     """Tell the key an event must stand under."""
-    if isinstance(event, Order | OfOrder):
-        if hasattr(event, "reservation_id") and not _answers(event):
-            return str(event.license_id)  # type: ignore[union-attr]
+    if _keyed_by_license(type(event)):
+        license_id = event.license_id  # type: ignore[attr-defined]
+        return key if license_id is None else str(license_id)
+    if isinstance(event, (Order, OfOrder, ProductClassified)):
         return event.key
-    if isinstance(event, ProductClassified):
-        return event.key
-    license_id = getattr(event, "license_id", None)
-    return str(license_id) if license_id is not None else key
+    return key
 
 
-def _answers(event: Model) -> bool:
-    return hasattr(event, "ledger_offset")
+@cache
+def _keyed_by_license(kind: type[Model]) -> bool:
+    """Whether it concerns a license: all that names one, but for the ledger's answers to orders.
+
+    Asked once a kind, for to look for a field that a model lacks takes longer than all the rest.
+    """
+    names = kind.model_fields
+    of_order = issubclass(kind, (Order, OfOrder))
+    told = not of_order or ("reservation_id" in names and "ledger_offset" not in names)
+    return "license_id" in names and told
 
 
 def order_of(key: str) -> tuple[str, str] | None:

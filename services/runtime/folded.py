@@ -18,6 +18,7 @@ from schemas.fold import Fold, Forget, Partition
 from schemas.reference import FoldVersion
 from schemas.topics import CHECKS, Topic
 from services.runtime import metrics
+from services.runtime.catching_up import CatchingUp
 from services.runtime.codec import CONTROL, Read, Send, written
 from services.runtime.errors import Conflict, Fatal, Unavailable
 from services.runtime.guard import Broken, broken
@@ -100,6 +101,7 @@ class Folded(Stage):
         self._place_of = place_of
         self._snapshots = snapshots
         self._clock = clock
+        self._catching_up = CatchingUp(name, clock)
         self._stale_after = stale_after
         self._deadlines_at = 0.0
         self._looked_at = 0.0
@@ -131,6 +133,7 @@ class Folded(Stage):
                 f"{low}: records are missing from it"
             )
         self.memories[partition] = memory
+        self._catching_up.began(partition, memory)
         if memory.offset > memory.emit_from:
             # Remembered and not committed, since the one who did it died between: committed now.
             self.done[partition] = memory.offset
@@ -138,9 +141,7 @@ class Folded(Stage):
         self._deadlines[partition] = []
         self._noted[partition] = {}
         self._raised.pop(partition, None)
-        for key, name, entity in memory.entities():
-            if name == ROOT:
-                self._note_deadlines(partition, key, entity)
+        self._note_all(memory)
         return memory.offset
 
     def _load(self, partition: int, low: int, high: int) -> Memory:
@@ -207,11 +208,15 @@ class Folded(Stage):
         memory = self.memories.get(one.raw.partition)
         if memory is None:
             return []
+        behind = memory.catching_up
         outputs = memory.fold(self._folding.at(memory.version), one, self._folding.forget)
         if (fault := broken(outputs)) is not None:
             return self._stop_at(one, fault)
         key = one.record.key
-        self._note_deadlines(one.raw.partition, key, memory.aggregates.get(key, {}).get(ROOT))
+        if not behind:
+            self._note_deadlines(one.raw.partition, key, memory.aggregates.get(key, {}).get(ROOT))
+        elif not memory.catching_up:
+            self._note_all(memory)
         return [output_of(one, output, self.source) for output in outputs]
 
     def _stop_at(self, one: Read, fault: Broken) -> list[Send]:
@@ -259,6 +264,12 @@ class Folded(Stage):
 
     # Deadlines
 
+    def _note_all(self, memory: Memory) -> None:
+        """Put on the heap what a partition waits for, once it stands where it was known to."""
+        for key, name, entity in memory.entities() if not memory.catching_up else ():
+            if name == ROOT:
+                self._note_deadlines(memory.partition.number, key, entity)
+
     def _note_deadlines(self, partition: int, key: str, entity: Model | None) -> None:
         """Put the deadlines of an order or license on the heap, each once."""
         noted = self._noted.get(partition)
@@ -270,18 +281,22 @@ class Folded(Stage):
                 heapq.heappush(self._deadlines[partition], (due, key, name))
 
     def due(self) -> list[Send]:
-        """Append a deadline event for every deadline that passed and still stands."""
+        """Append a deadline event for every deadline that passed and still stands.
+
+        What is still being folded again says nothing: the event may stand further on in its log.
+        """
         if time.monotonic() - self._deadlines_at < DEADLINES_EVERY_S:
             return []
         self._deadlines_at = time.monotonic()
         now = self._clock()
-        sends = [send for partition in self.memories for send in self._due_in(partition, now)]
-        return sends + [send for at in self.memories for send in self._version_due(at)]
+        known = [at for at, memory in self.memories.items() if not memory.catching_up]
+        sends = [send for partition in known for send in self._due_in(partition, now)]
+        return sends + [send for at in known for send in self._version_due(at)]
 
     def _version_due(self, partition: int) -> list[Send]:
         """Append that from here on the partition is folded by the newest version, once."""
         memory, newest = self.memories[partition], self._folding.version
-        if memory.catching_up or max(memory.version, self._raised.get(partition, 0)) >= newest:
+        if max(memory.version, self._raised.get(partition, 0)) >= newest:
             return []
         self._raised[partition] = newest
         event = FoldVersion(partition=partition, fold=self.name, version=newest)
@@ -320,6 +335,7 @@ class Folded(Stage):
         What did not change is looked at now and then: a Redis that came back empty is found even
         by an idle fold, whose readers would wait for it for ever.
         """
+        self._catching_up.look(self.memories)
         moved = {
             self._place_of(partition): memory
             for partition, memory in self.memories.items()

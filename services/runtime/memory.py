@@ -113,6 +113,11 @@ class Memory:
                 aggregate.pop(name, None)
             else:
                 aggregate[name] = entity
+            self._changed(key, name)
+
+    def _changed(self, key: str, name: str) -> None:
+        """Note what must be written; where all of it must be, there is nothing to note."""
+        if not self.whole:
             self.dirty[field_of(key, name)] = None
 
     def _forget(self, forget: Forget) -> None:
@@ -120,7 +125,7 @@ class Memory:
         for key, aggregate in list(self.aggregates.items()):
             for name in list(forget(aggregate, self.partition.log_time)):
                 del aggregate[name]
-                self.dirty[field_of(key, name)] = None
+                self._changed(key, name)
             if not aggregate:
                 del self.aggregates[key]
 

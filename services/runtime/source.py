@@ -15,6 +15,9 @@ IDLE_WAIT_S: Final = 0.1
 SESSION_TIMEOUT_S: Final = 10.0
 ZOMBIE_AFTER_S: Final = SESSION_TIMEOUT_S / 2
 """With no successful poll for so long, somebody else may own the partitions by now."""
+FETCH_AGAIN_MS: Final = 10
+"""A partition whose queue was full is fetched again so soon: after librdkafka's second, a backlog
+would be read at the pace of one fetch a second, whatever the fold could do."""
 CALL_TIMEOUT_S: Final = 15.0
 COMMIT_TRIES: Final = 5
 COMMIT_AGAIN_S: Final = 0.1
@@ -57,6 +60,7 @@ class Source:
                 "fetch.wait.max.ms": 50,
                 "fetch.message.max.bytes": 17 * 1024 * 1024,
                 "queued.min.messages": 2000,
+                "fetch.queue.backoff.ms": FETCH_AGAIN_MS,
                 "queued.max.messages.kbytes": 65536,
                 "allow.auto.create.topics": False,
                 "log_level": 2,
