@@ -54,6 +54,8 @@ class License(Model):
     license_id: str
     terms: LicenseTerms | None = None
     amendment: int = 0
+    terms_amendment: int = 0
+    """The amendment that stated `terms`; `amendment` is the highest of any event."""
     changes: tuple[Change, ...] = ()
     unreadable_offsets: tuple[int, ...] = ()
     disputed: tuple[Disputed, ...] = ()
@@ -78,14 +80,24 @@ class License(Model):
     """Days before the end that were told last."""
 
     def state_at(self, moment: datetime) -> str:
-        """Tell the state at a moment: active, suspended, revoked or unknown."""
+        """Tell the state at a moment: active, suspended, revoked or unknown.
+
+        Terms that state a suspension end what an earlier reinstatement allowed. Terms that state
+        `active`, as all do that say nothing of it, lift no suspension, in force or announced.
+        """
         if self.terms is None or self.unreadable_offsets or self.disputed or self.conflict:
             return "unknown"
         state: str = self.terms.status
         for change in self.changes:
-            if change.effective_at <= moment and state != "revoked":
+            if change.effective_at <= moment and state != "revoked" and not self._overruled(change):
                 state = change.state
         return state
+
+    def _overruled(self, change: Change) -> bool:
+        """Tell whether later terms suspend or revoke what a change had made active."""
+        stated = self.terms.status if self.terms is not None else "active"
+        earlier = change.amendment < self.terms_amendment
+        return earlier and change.state == "active" and stated != "active"
 
     def refusal_at(self, moment: datetime) -> HoldReason | None:
         """Tell why nothing may be granted at a moment, by state and validity alone."""

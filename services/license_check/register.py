@@ -59,7 +59,12 @@ def granted(
         fault = fault_of(license_, terms)
         if fault is not None:
             return {}, [answers.not_applied(record, license_.license_id, *fault)]
-        entered = changed(license_, terms=terms, amendment=max(license_.amendment, event.amendment))
+        entered = changed(
+            license_,
+            terms=terms,
+            amendment=max(license_.amendment, event.amendment),
+            terms_amendment=event.amendment,
+        )
         return {LICENSE: entered}, []
     if license_.terms == terms or license_.amendment > event.amendment:
         return {}, []
@@ -110,6 +115,7 @@ def amended(
         license_,
         terms=terms,
         amendment=event.amendment,
+        terms_amendment=event.amendment,
         conflict=False,
         disputed=(),
         expired=False,

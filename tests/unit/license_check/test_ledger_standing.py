@@ -186,6 +186,36 @@ STANDING: dict[str, tuple[list[Model], list[str], str]] = {
         ["Withdrawn: LICENSE_SUSPENDED"],
         "Refused: LICENSE_SUSPENDED",
     ),
+    "reinstated, then amended to be suspended": (
+        [change(SUSPENDED), change(REINSTATED, 2), amended(3, status="suspended")],
+        ["Withdrawn: LICENSE_SUSPENDED"],
+        "Refused: LICENSE_SUSPENDED",
+    ),
+    "reinstated without a suspension, then amended to be suspended": (
+        [change(REINSTATED), amended(2, status="suspended")],
+        ["Withdrawn: LICENSE_SUSPENDED"],
+        "Refused: LICENSE_SUSPENDED",
+    ),
+    "amended to be suspended, then reinstated": (
+        [amended(status="suspended"), change(REINSTATED, 2)],
+        ["Withdrawn: LICENSE_SUSPENDED"],
+        "Granted: granted",
+    ),
+    "amended to be suspended, a reinstatement of before comes late": (
+        [amended(3, status="suspended"), change(REINSTATED, 2)],
+        ["Withdrawn: LICENSE_SUSPENDED"],
+        "Refused: LICENSE_SUSPENDED",
+    ),
+    "amended to be suspended, then amended to be active": (
+        [change(REINSTATED), amended(2, status="suspended"), amended(3)],
+        ["Withdrawn: LICENSE_SUSPENDED"],
+        "Granted: granted",
+    ),
+    "revoked, then amended": (
+        [change(REVOKED), amended(2)],
+        ["Withdrawn: LICENSE_REVOKED"],
+        "Refused: LICENSE_REVOKED",
+    ),
     "corrected beyond what remains": (
         [
             BalanceAdjusted(
