@@ -18,6 +18,8 @@ _MASS: Final = {
     "吨": "metric_ton", "噸": "metric_ton", "lb": "pound", "lbs": "pound", "oz": "ounce",
 }  # fmt: skip
 """What order systems write → pint's name. A bare "ton" is read as metric: it draws the more."""
+_EXACTLY: Final = {"Mg": "metric_ton"}
+"""Read with their case: a megagram is a tonne, and a milligram of it would draw next to nothing."""
 _COUNT: Final = {
     "pc": "pc", "pcs": "pc", "piece": "pc", "ea": "pc", "unit": "pc", "units": "pc", "件": "pc",
     "个": "pc", "只": "pc", "支": "pc", "台": "pc", "条": "pc", "set": "set", "sets": "set",
@@ -33,7 +35,8 @@ _TOO_MUCH: Final = Decimal(10) ** 18
 @lru_cache(maxsize=1024)
 def kilograms_per(unit: str) -> Decimal | None:
     """Tell how many kilograms one of a unit of mass is; None for anything else."""
-    name = _MASS.get(unit.strip().casefold())
+    word = unit.strip()
+    name = _EXACTLY.get(word) or _MASS.get(word.casefold())
     if name is None:
         return None
     try:
