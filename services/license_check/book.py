@@ -71,6 +71,8 @@ class License(Model):
     """What is drawn under each document that the license requires (`documents.key_of`)."""
     shipments: dict[str, Sum] = Field(default_factory=dict)
     """What each shipment drew, where the license limits shipments."""
+    shipments_counted: int = 0
+    """How many shipments were made while it did, also those whose draw is forgotten."""
     open_orders: dict[str, int] = Field(default_factory=dict)
     """Open reservations by order, where the license limits shipments."""
     alerted_quantity: int = 0
@@ -78,6 +80,11 @@ class License(Model):
     alerted_value: int = 0
     alerted_days: int | None = None
     """Days before the end that were told last."""
+
+    @property
+    def shipments_made(self) -> int:
+        """How many shipments count against a limit; never fewer than are known by name."""
+        return max(self.shipments_counted, len(self.shipments))
 
     def state_at(self, moment: datetime) -> str:
         """Tell the state at a moment: active, suspended, revoked or unknown.

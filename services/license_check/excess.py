@@ -16,7 +16,7 @@ class Excess:
         self.license = license_
         self.orders = dict(license_.open_orders)
         most = None if license_.terms is None else shipments_max(license_.terms)
-        self.room = None if most is None else most - len(license_.shipments)
+        self.room = None if most is None else most - license_.shipments_made
 
     def free(self, reservation: Reservation) -> None:
         """Count a reservation as given back."""

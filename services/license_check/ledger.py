@@ -145,7 +145,7 @@ def judge(license_: License, request: ReservationRequested, partition: Partition
         return covered
     limit = shipments_max(license_.terms)
     if limit is not None and request.key not in license_.open_orders:
-        taken = len(license_.shipments) + len(license_.open_orders)
+        taken = license_.shipments_made + len(license_.open_orders)
         if taken >= limit:
             text = f"{limit} shipments are allowed; {taken} are made or set aside"
             return Refusal(HoldReason.LICENSE_EXHAUSTED, text)

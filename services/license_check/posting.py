@@ -9,7 +9,10 @@ from services.license_check.book import ZERO, License, Reservation
 from services.license_check.conditions import shipments_max
 
 SHIPMENTS_KEPT: Final = 1_000
-"""Shipments whose draw is remembered for a limit on each; the oldest are forgotten first."""
+"""Shipments whose draw is remembered for a limit on each; the oldest are forgotten first.
+
+That they were made is counted apart: one that is told of again after it was forgotten counts twice.
+"""
 
 
 def posted(license_: License, before: Reservation | None, after: Reservation) -> License:
@@ -78,28 +81,30 @@ def _add_order(counts: dict[str, int], reservation: Reservation | None, sign: in
 def with_shipment(license_: License, shipment: str, quantity: Decimal) -> License:
     """Add what one shipment drew, where the license limits shipments."""
     shipments = dict(license_.shipments)
+    made = license_.shipments_made + (shipment not in shipments)
     shipments[shipment] = shipments.get(shipment, ZERO) + quantity
     if len(shipments) > SHIPMENTS_KEPT:
         shipments.pop(next(iter(shipments)))
-    return changed(license_, shipments=shipments)
+    return changed(license_, shipments=shipments, shipments_counted=made)
 
 
 def recounted(license_: License, reservations: Iterable[Reservation]) -> License:
     """Begin to count shipments, where new terms limit them and the old did not.
 
-    What each earlier shipment drew is not known any more; that it was one, is, as long as its
-    reservation is remembered.
+    What was counted under an earlier limit stays. What each other shipment drew is not known any
+    more; that it was one, is, as long as its reservation is remembered.
     """
     opened: dict[str, int] = {}
-    shipments: dict[str, Decimal] = {}
+    shipments = dict(license_.shipments)
     # By offset, not as the aggregate lists them: Redis gives entities back in any order.
     for each in sorted(reservations, key=lambda found: found.granted_offset):
         if each.request is None:
             continue
         _add_order(opened, each, 1)
         for shipment in each.shipments:
-            shipments[shipment_name(each.request.order_source, shipment)] = ZERO
-    return changed(license_, open_orders=opened, shipments=shipments)
+            shipments.setdefault(shipment_name(each.request.order_source, shipment), ZERO)
+    made = license_.shipments_made + len(shipments) - len(license_.shipments)
+    return changed(license_, open_orders=opened, shipments=shipments, shipments_counted=made)
 
 
 def shipment_name(order_source: str, shipment_id: str) -> str:

@@ -212,7 +212,7 @@ def _with_shipment(
     counted = with_shipment(license_, name, quantity)
     found = []
     most = conditions.shipments_max(license_.terms)
-    if most is not None and len(counted.shipments) > most and name not in license_.shipments:
+    if most is not None and counted.shipments_made > most and name not in license_.shipments:
         found.append(conditions.MAX_SHIPMENTS)
     limit = conditions.per_shipment(license_.terms)
     if limit is not None and counted.shipments[name] > limit:

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from schemas.base import Model
+from schemas.base import Model, changed
 from schemas.licenses import BalanceAdjusted, LicenseAlerted, LicenseAmended, LicenseResolved
+from services.license_check.book import LICENSE
+from services.license_check.posting import SHIPMENTS_KEPT
 from services.license_check.register import deadlines
 from tests.support.builders import due, license_granted, requested, settle, terms
 from tests.support.folds import LedgerRun, said
@@ -254,3 +256,33 @@ def test_shipments_made_before_they_were_limited_count() -> None:
     run.say(amended(1, max_shipments=1))
 
     assert said(run.say(requested("r2", "1", order_id="o2"))) == ["Refused: LICENSE_EXHAUSTED"]
+
+
+def test_a_limit_that_was_lifted_and_comes_back_counts_what_was_counted_before() -> None:
+    run = LedgerRun()
+    run.say(license_granted(max_shipments=5))
+    run.say(requested("r1", "10"))
+    run.say(settle("r1", "s1", "10", final=True))
+    del run.aggregates["cn-1"]["r1"]  # forgotten, as long ago closed
+    run.say(amended(1))
+    run.say(requested("r2", "1"))
+    run.say(settle("r2", "s2", "1", final=True))
+    run.say(amended(2, max_shipments=2))
+
+    assert said(run.say(requested("r3", "1", order_id="o3"))) == ["Refused: LICENSE_EXHAUSTED"]
+
+
+def test_a_limit_above_the_shipments_kept_binds() -> None:
+    most = SHIPMENTS_KEPT + 1
+    run = LedgerRun()
+    run.say(license_granted(max_shipments=most, quantity=Decimal(most + 2)))
+    own = run.aggregates["cn-1"]
+    kept = {f"erp/s{at}": Decimal(1) for at in range(SHIPMENTS_KEPT)}
+    own[LICENSE] = changed(run.license, shipments=kept, shipments_counted=SHIPMENTS_KEPT)
+    run.say(requested("r1", "1"))
+    run.say(settle("r1", "last", "1", final=True))
+
+    assert len(run.license.shipments) == SHIPMENTS_KEPT
+    [refused] = run.say(requested("r2", "1", order_id="o2"))
+    assert said([refused]) == ["Refused: LICENSE_EXHAUSTED"]
+    assert f"{most} are made" in refused.event.text  # type: ignore[attr-defined]
