@@ -64,6 +64,17 @@ class Unreadable(Model):
     reason: Text
 
 
+class RequestedItem(Model):
+    """What is to be drawn: the codes a license may name it by."""
+
+    codes: tuple[Name, ...]
+    category: int | None = None
+    materials: tuple[Name, ...] = ()
+    sku: Id | None = None
+    composition: tuple[Component, ...] | None = None
+    formula: Name | None = Field(default=None, description="the one formula of its description")
+
+
 class Candidate(Model):
     """A license whose terms cover a line; balances are the ledger's business."""
 
@@ -72,6 +83,12 @@ class Candidate(Model):
     unit: Name
     value: NonNegative | None = None
     currency: Currency | None = None
+    regime: Name | None = Field(
+        default=None, description="of an overlap: the regime routed to whose license this is"
+    )
+    item: RequestedItem | None = Field(
+        default=None, description="of an overlap: what that regime's license must name"
+    )
 
 
 class Unfit(Model):
@@ -87,17 +104,6 @@ class HoldCause(Model):
 
     code: Name
     text: Text
-
-
-class RequestedItem(Model):
-    """What is to be drawn: the codes a license may name it by."""
-
-    codes: tuple[Name, ...]
-    category: int | None = None
-    materials: tuple[Name, ...] = ()
-    sku: Id | None = None
-    composition: tuple[Component, ...] | None = None
-    formula: Name | None = Field(default=None, description="the one formula of its description")
 
 
 class AssessedRegime(Model):

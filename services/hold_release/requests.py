@@ -143,8 +143,13 @@ def conversions(state: OrderState, line_id: str, candidate: Candidate) -> tuple[
     return tuple(rate for rate in state.assessed.rates if {rate.from_, rate.to} == pair)
 
 
-def licensed_by(need: Need) -> str:
-    """Name the regime whose license is drawn: an overlap draws on the one it is routed to."""
+def licensed_by(need: Need, candidate: Candidate) -> str:
+    """Name the regime whose license is drawn: an overlap draws on one that it is routed to.
+
+    Assessments from before candidates named theirs mean the first.
+    """
+    if candidate.regime is not None:
+        return candidate.regime
     verdict = need.assessed.verdict
     overlaps = verdict.decision is Verdict.OVERLAP_EXCLUDED and verdict.routed_to
     return verdict.routed_to[0] if overlaps else need.regime
@@ -181,14 +186,14 @@ def request(
         request_id=derived_id(reservation_id, "request"),
         license_id=candidate.license_id,
         line_id=need.line_id,
-        regime=licensed_by(need),
+        regime=licensed_by(need, candidate),
         attempt=attempt,
         as_of=turn.as_of,
         time_basis=turn.time_basis,
         requested_ship_date=order.requested_ship_date,
         exporter=order.exporter.id,
         exporter_name=order.exporter.name,
-        item=need.assessed.item or RequestedItem(codes=()),
+        item=candidate.item or need.assessed.item or RequestedItem(codes=()),
         parties=_parties(order),
         destination=order.destination,
         port=order.port,

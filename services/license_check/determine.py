@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final
 
-from schemas.base import LARGEST
+from schemas.base import LARGEST, changed
 from schemas.checks import (
     AssessedLine,
     AssessedRegime,
@@ -150,7 +150,7 @@ def _assess(
         item = _item(own, verdict, line)
         wanted = _wanted(licensed_by, item, whole, line, reads, verdict.decision)
         found = _found(wanted, licensed_by, reads)
-        able += found.candidates
+        able += _of_regime(found.candidates, licensed_by, item, own=licensed_by == regime)
         unfit += found.unfit
     routed = verdict.decision is Verdict.OVERLAP_EXCLUDED and bool(able)
     if not routed:
@@ -173,6 +173,13 @@ def _found(wanted: Wanted, regime: str, reads: Reads) -> Found:
     found = candidates(wanted, held, reads.rules.ladder)
     reads.used.update({rate.rate_id: rate for rate in found.rates})
     return found
+
+
+def _of_regime(
+    able: tuple[Candidate, ...], regime: str, item: RequestedItem, *, own: bool
+) -> tuple[Candidate, ...]:
+    """Say of another regime's licenses that they are, and what they must name to be drawn."""
+    return able if own else tuple(changed(each, regime=regime, item=item) for each in able)
 
 
 def _finding(findings: Sequence[Finding], line_id: str, regime: str) -> Finding | None:

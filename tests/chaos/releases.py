@@ -270,10 +270,11 @@ def _same_facts(
     parties = tuple((p.role, p.name) for p in order.parties)
     verdict = assessed.verdict
     overlap = verdict.decision is Verdict.OVERLAP_EXCLUDED
+    routed = overlap and asked.regime in verdict.routed_to
     facts: dict[str, tuple[Any, Any]] = {
         "order": (asked.key, event.key),
         "line": (asked.line_id, line.line_id),
-        "regime": (asked.regime, verdict.routed_to[0] if overlap and verdict.routed_to else regime),
+        "regime": (asked.regime, asked.regime if routed else regime),
         "currency": (asked.currency, line.currency),
         "exporter": (asked.exporter, order.exporter.id),
         "destination": (asked.destination, order.destination),

@@ -1,12 +1,13 @@
 """Officers at the gate: within the reason table, on the decision they saw, four eyes where due."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from schemas.base import Model
-from schemas.checks import ReservationRequested
+from schemas.base import Model, changed
+from schemas.checks import Candidate, RequestedItem, ReservationRequested
 from schemas.classification import Verdict
 from schemas.decisions import HoldReason
 from services.hold_release.reasons import ACKNOWLEDGED, SETTLERS, Settler, by_release
@@ -163,6 +164,17 @@ def test_an_overlap_is_settled_by_a_reservation_of_the_regime_routed_to() -> Non
 
     assert run.decision == "RELEASED"
     assert run.last.lines[0].regimes["CN"].settled_by == "license"
+
+
+def test_an_overlap_is_asked_for_as_the_license_that_could_cover_it() -> None:
+    item = RequestedItem(codes=("1C010",))
+    able = Candidate(license_id="eu-1", quantity=Decimal(10), unit="kg", regime="EU", item=item)
+    routed = settled(Verdict.OVERLAP_EXCLUDED, "eu-1", routed_to=("US", "EU"))
+    run = GateRun()
+    run.say(assessed(lines={"CN": changed(routed, candidates=(able,)), "US": CLEAR, "EU": CLEAR}))
+
+    [request] = run.sent(ReservationRequested)
+    assert (request.regime, request.item) == ("EU", item)
 
 
 def test_an_overlap_without_license_is_not_settled_by_the_other_regime_not_applying() -> None:

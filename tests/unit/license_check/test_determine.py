@@ -194,6 +194,26 @@ def test_an_overlap_is_covered_by_a_license_of_the_regime_routed_to() -> None:
     assert holds(without, "CN") == ["OVERLAP_ROUTED"]
 
 
+def test_an_overlap_tells_of_each_candidate_which_regime_it_is_of() -> None:
+    routed = {
+        "CN": verdict(Verdict.OVERLAP_EXCLUDED, routed_to=("US", "EU")),
+        "US": verdict(Verdict.LICENSE_REQUIRED, control_code=None, eccn="3C001"),
+        "EU": verdict(Verdict.LICENSE_REQUIRED, control_code=None, annex_i="1C010"),
+    }
+    assessed = judge(
+        held("us-1", regime="US", codes=("3C001",)),
+        held("eu-1", regime="EU", codes=("1C010",)),
+        regimes=routed,
+    )
+
+    told = [
+        (each.license_id, each.regime, each.item.codes if each.item else None)
+        for each in found(assessed, "CN").candidates
+    ]
+    assert told == [("us-1", "US", ("3C001",)), ("eu-1", "EU", ("1C010",))]
+    assert [each.regime for each in found(assessed, "EU").candidates] == [None]
+
+
 def test_an_overlap_counts_whatever_the_other_regime_says() -> None:
     routed = {
         "CN": verdict(Verdict.OVERLAP_EXCLUDED, routed_to=("US",)),
