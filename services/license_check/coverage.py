@@ -14,7 +14,7 @@ from schemas.decisions import HoldReason
 from schemas.licenses import ANY, LicenseTerms
 from services.license_check.conditions import open_condition
 from services.license_check.content import measured
-from services.license_check.documents import NOTHING, Usage, required
+from services.license_check.documents import NOTHING, Usage, required, resting_on
 from services.license_check.exchange import exchanged
 from services.license_check.facts import Asked, Draw, Refusal, asked_at
 from services.license_check.names import code_covers, same_name
@@ -42,7 +42,7 @@ def coverage(
         shown = required(terms, asked, days, drawn, usage)
         if isinstance(shown, Refusal):
             return shown
-        drawn = drawn._replace(documents=shown)
+        drawn = resting_on(drawn, shown)
     if terms.conditions:
         refusal = open_condition(terms, asked, drawn)
     return refusal or drawn

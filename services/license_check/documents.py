@@ -26,7 +26,7 @@ def key_of(document: Document) -> str:
 
 def required(
     terms: LicenseTerms, asked: Asked, days: tuple[date, ...], drawn: Draw, usage: Usage
-) -> tuple[str, ...] | Refusal:
+) -> tuple[Document, ...] | Refusal:
     """Find a fitting document of each kind required; or name the kind, and what is amiss."""
     found = []
     for kind in terms.requires:
@@ -36,12 +36,20 @@ def required(
                 continue
             fault = _fault(document, terms, asked, days, drawn, usage)
             if not fault:
-                found.append(key_of(document))
+                found.append(document)
                 break
             amiss = f"{kind} {document.number} {fault}"
         else:
             return Refusal(HoldReason.EUC_MISSING, amiss)
     return tuple(found)
+
+
+def resting_on(drawn: Draw, shown: tuple[Document, ...]) -> Draw:
+    """Say which documents a draw rests on, and until when they are in force."""
+    ends = [each.valid_until for each in shown if each.valid_until is not None]
+    return drawn._replace(
+        documents=tuple(key_of(each) for each in shown), valid_until=min(ends, default=None)
+    )
 
 
 def _fault(

@@ -1,7 +1,7 @@
 """What is asked of a license, and the answers coverage gives."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
@@ -63,3 +63,5 @@ class Draw(NamedTuple):
     currency: str | None
     documents: tuple[str, ...] = ()
     """Documents whose own quantity it uses up, as `documents.key_of` names them."""
+    valid_until: date | None = None
+    """Last day that all of these documents are in force; null where none of them ends."""

@@ -5,7 +5,7 @@ authorized = used + reserved + remaining - overdrawn, and nothing is granted bey
 """
 
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from schemas.base import built, changed, plain
@@ -114,12 +114,17 @@ def _request(
         stated_value=part.value,
         documents=part.draw.documents,
         released=bool(request.alone) and part.quantity is None,
-        valid_to=license_.terms.valid_to,
+        valid_to=_last_day(license_.terms.valid_to, part.draw),
         granted_offset=record.offset,
     )
     after = posted(license_, None, reservation)
     answer = answers.granted(record, reservation, "granted", license_, after)
     return {LICENSE: after, request.reservation_id: reservation}, [answer]
+
+
+def _last_day(valid_to: date, draw: Draw) -> date:
+    """Tell when a grant ends: with the license, or with a document it was granted on."""
+    return valid_to if draw.valid_until is None else min(valid_to, draw.valid_until)
 
 
 def _released(

@@ -60,7 +60,7 @@ def _less(
     assert drawn is not None, "a part is smaller than the whole"
     stated = None if request.value is None else Fraction(request.value) * share
     return Part(
-        Draw(drawn, draw.unit, value, draw.currency, draw.documents),
+        draw._replace(quantity=drawn, value=value),
         quantity,
         None if stated is None else rounded_down(stated),
     )

@@ -8,6 +8,7 @@ import pytest
 
 from schemas.base import Model, changed
 from schemas.licenses import BalanceAdjusted, LicenseAlerted, LicenseAmended, LicenseResolved
+from schemas.orders import Document
 from services.license_check.book import LICENSE
 from services.license_check.posting import SHIPMENTS_KEPT
 from services.license_check.register import deadlines
@@ -15,12 +16,19 @@ from tests.support.builders import due, license_granted, requested, settle, term
 from tests.support.folds import LedgerRun, said
 
 YEAR_END = datetime(2026, 12, 31, 16, tzinfo=UTC)
+LAST_DAY = date(2026, 12, 31)
 MONEY: dict[str, Any] = {"value": Decimal(5000), "currency": "USD"}
 
 
 def amended(amendment: int = 1, **changes: Any) -> LicenseAmended:
     own = terms(**changes).model_dump()
     return LicenseAmended.model_validate(own | {"amendment": amendment})
+
+
+EUC = Document.model_validate(
+    {"kind": "euc", "number": "E-1", "issuer": "W", "issued": "2026-05-01",
+     "end_user": "Weber GmbH", "quantity": "25", "unit": "kg"}
+)  # fmt: skip
 
 
 def corrected(**changes: Any) -> BalanceAdjusted:
@@ -216,15 +224,9 @@ def test_what_is_nearly_over_when_it_is_entered_is_warned_of_at_the_nearest_thre
 
 
 def test_certificates_are_used_up_over_all_orders_and_given_back() -> None:
-    from schemas.orders import Document
-
-    euc = Document.model_validate(
-        {"kind": "euc", "number": "E-1", "issuer": "W", "issued": "2026-05-01",
-         "end_user": "Weber GmbH", "quantity": "25", "unit": "kg"}
-    )  # fmt: skip
     run = LedgerRun()
     run.say(license_granted(requires=("euc",)))
-    shown = {"documents": (euc,)}
+    shown = {"documents": (EUC,)}
     assert said(run.say(requested("r1", "10", **shown))) == ["Granted: granted"]
     assert said(run.say(requested("r2", "15", **shown))) == ["Granted: granted"]
     [refused] = run.say(requested("r3", "1", **shown))
@@ -235,6 +237,24 @@ def test_certificates_are_used_up_over_all_orders_and_given_back() -> None:
     assert said(run.say(requested("r4", "10", **shown))) == ["Granted: granted"]
     assert said(run.say(requested("r5", "1", **shown))) == ["Refused: EUC_MISSING"]
     assert said(run.say(amended(1, requires=("euc",), quantity=Decimal(90)))) == []
+
+
+@pytest.mark.parametrize(
+    ("ends", "last_day"),
+    [
+        (None, LAST_DAY),
+        (date(2026, 6, 20), date(2026, 6, 20)),
+        (date(2027, 6, 1), LAST_DAY),
+    ],
+)
+def test_a_grant_ends_with_its_license_or_its_certificate(
+    ends: date | None, last_day: date
+) -> None:
+    run = LedgerRun()
+    run.say(license_granted(requires=("euc",)))
+    [answer] = run.say(requested("r1", "10", documents=(changed(EUC, valid_until=ends),)))
+
+    assert answer.event.valid_to == last_day  # type: ignore[attr-defined]
 
 
 def test_an_amendment_forgets_neither_shipments_nor_what_certificates_were_used_for() -> None:
