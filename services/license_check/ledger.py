@@ -203,6 +203,8 @@ def _adjust(
         answer = answers.posted(record, asked, "adjust", short.reason, license_, text=short.change)
         return {}, [answer]
     assert isinstance(judged, Draw), "a refusal was answered"
+    assert license_.terms is not None, "judged above"
+    ends = _last_day(license_.terms.valid_to, judged)
     after = changed(
         known,
         request=request,
@@ -213,12 +215,16 @@ def _adjust(
         stated_quantity=None,
         stated_value=None,
         documents=judged.documents,
+        valid_to=min(ends, known.valid_to or ends),
         adjusted=(*known.adjusted, asked.request_id)[-ADJUSTED_KEPT:],
     )
     moved = posted(license_, known, after)
     sides = settling.both_sides(after)
-    answer = answers.posted(record, asked, "adjust", "adjusted", license_, moved, sides=sides)
-    return {LICENSE: moved, asked.reservation_id: after}, [answer]
+    told = [answers.posted(record, asked, "adjust", "adjusted", license_, moved, sides=sides)]
+    if after.valid_to != known.valid_to:
+        # More than one certificate suffices for is drawn under another, which may end earlier.
+        told.append(answers.shortened(record, after, license_, moved))
+    return {LICENSE: moved, asked.reservation_id: after}, told
 
 
 def _without(license_: License, known: Reservation) -> License:

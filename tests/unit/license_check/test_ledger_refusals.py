@@ -12,7 +12,7 @@ from schemas.orders import Document
 from services.license_check.book import LICENSE
 from services.license_check.posting import SHIPMENTS_KEPT
 from services.license_check.register import deadlines
-from tests.support.builders import due, license_granted, requested, settle, terms
+from tests.support.builders import adjust, due, license_granted, requested, settle, terms
 from tests.support.folds import LedgerRun, said
 
 YEAR_END = datetime(2026, 12, 31, 16, tzinfo=UTC)
@@ -255,6 +255,20 @@ def test_a_grant_ends_with_its_license_or_its_certificate(
     [answer] = run.say(requested("r1", "10", documents=(changed(EUC, valid_until=ends),)))
 
     assert answer.event.valid_to == last_day  # type: ignore[attr-defined]
+
+
+def test_an_adjustment_that_moves_to_a_certificate_that_ends_earlier_says_so() -> None:
+    small = changed(EUC, number="E-0", quantity=Decimal(10))
+    sooner = changed(EUC, valid_until=date(2026, 6, 20))
+    run = LedgerRun()
+    run.say(license_granted(requires=("euc",)))
+    run.say(requested("r1", "10", documents=(small, sooner)))
+    assert run.reservation("r1").valid_to == LAST_DAY
+
+    told = run.say(adjust("r1", "15"))
+    assert said(told) == ["Posted adjust: adjusted", "Granted: confirmed"]
+    assert told[1].event.valid_to == date(2026, 6, 20)  # type: ignore[attr-defined]
+    assert said(run.say(adjust("r1", "16"))) == ["Posted adjust: adjusted"], "told once"
 
 
 def test_an_amendment_forgets_neither_shipments_nor_what_certificates_were_used_for() -> None:
