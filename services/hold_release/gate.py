@@ -90,6 +90,7 @@ def _assessed(turn: Turn, gate: Gate) -> None:
         _not_higher(turn, event)
         return
     faults = _arrival_faults(state, event, turn, gate)
+    left = cancel.without_cancelled(state, event)
     newer = event.revision > state.revision
     if newer and state.phase == "released":
         turn.hold([reason(HoldReason.AMENDED, f"revision {event.revision} replaces the order")])
@@ -101,14 +102,17 @@ def _assessed(turn: Turn, gate: Gate) -> None:
         revision=event.revision,
         check=event.check,
         asked_check=event.check if newer else max(turn.state.asked_check, event.check),
-        assessment=as_written(turn.record),
+        assessment=as_written(turn.record, left or event),
         assessment_id=turn.record.id,
         revision_digest=event.order_digest if newer else state.revision_digest,
         faults=_distinct([*kept, *faults]),
         findings=event.findings if newer else _distinct([*state.findings, *event.findings]),
         unassigned=() if newer else state.unassigned,
         recheck_by=None if newer or event.check >= state.asked_check else state.recheck_by,
+        cancelled_revision=state.cancelled_revision if left else event.revision,
     )
+    if left is not None and left is not event and turn.state.asked_check == event.check:
+        officers.ask_for_recheck(turn, "lines_cancelled", turn.record.id)
     reserve.drop_useless(turn, list(needs_of(turn.state)))
     _forget_refusals(turn)
     progress(turn)

@@ -126,11 +126,11 @@ def read_assessment(text: str, known: OrderAssessed | None = None) -> OrderAsses
     return found
 
 
-def as_written(record: Recorded[OrderAssessed]) -> str:
-    """Keep a determination as it was written."""
-    value = encode(record.event) if record.value is None else record.value
-    text = value.decode()
-    read_assessment(text, record.event)
+def as_written(record: Recorded[OrderAssessed], counts: OrderAssessed) -> str:
+    """Keep what counts of a determination; as it was written, if all of it counts."""
+    whole = counts is record.event and record.value is not None
+    text = (record.value if whole and record.value else encode(counts)).decode()
+    read_assessment(text, counts)
     return text
 
 
@@ -164,6 +164,8 @@ class OrderState(Model):
     stale: bool = False
     """The release was held back as stale and waits for the ledger's confirmation."""
     cancelled_revision: int = 0
+    cancelled_lines: dict[str, int] = Field(default_factory=dict)
+    """Highest revision that each line was cancelled at; a later one may order it again."""
     shipments: tuple[str, ...] = ()
     overdrafts: tuple[str, ...] = ()
     """Settlements whose overdraft was told."""
