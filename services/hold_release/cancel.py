@@ -12,10 +12,13 @@ from services.hold_release.turn import Turn
 def cancelled(turn: Turn) -> None:
     """Apply a cancellation to its own and lower revisions.
 
-    Before the order is known it is remembered; after a terminal decision it is on record only.
+    Before the order is known it is remembered; after a terminal decision, or once all is gone, it
+    is on record only.
     """
     event: OrderCancelled = turn.record.event
     state = turn.state
+    if state.shipped_finally:
+        return
     if state.terminal:
         if event.not_shipped and state.phase == "closed":
             _give_back(turn)

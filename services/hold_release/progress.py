@@ -17,6 +17,10 @@ def progress(turn: Turn) -> None:
     state = turn.state
     if state.terminal:
         return
+    if state.assessed is not None and state.shipped_finally:
+        # It left before it was known, so nothing was reserved for it.
+        turn.end("CLOSED", cause="shipped")
+        return
     if state.assessed is not None and state.cancelled_revision >= state.revision:
         cancel.close(turn, not_shipped=False)
         return

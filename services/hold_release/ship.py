@@ -6,8 +6,8 @@ from typing import Any, Final
 from schemas.checks import ReservationPosted, ReservationReturned, ReservationSettled
 from schemas.decisions import Overdraft
 from schemas.envelope import derived_id
-from schemas.orders import OrderReturned, OrderShipped, ShippedLine, Weight
-from services.hold_release import entries, requests
+from schemas.orders import OrderLine, OrderReturned, OrderShipped, ShippedLine, Weight
+from services.hold_release import entries
 from services.hold_release.state import ZERO, OrderState, Reservation
 from services.hold_release.turn import Turn
 
@@ -22,16 +22,28 @@ def shipped(turn: Turn) -> None:
     if event.shipment_id in state.shipments:
         return
     kind = _breach_kind(turn, event)
+    final = event.final and _is_of_this_order(state, event, kind)
     turn.update(
-        shipments=(*state.shipments, event.shipment_id), shipped=_shipped_so_far(turn, event)
+        shipments=(*state.shipments, event.shipment_id),
+        shipped=_shipped_so_far(turn, event),
+        shipped_finally=state.shipped_finally or final,
     )
     named = kind not in ("not_released", "wrong_revision")
-    settled = _settle(turn, event, released=named)
+    settled = _settle(turn, event.model_copy(update={"final": final}), released=named)
     if kind is not None:
         turn.breach(kind, event.shipment_id, tuple(line.line_id for line in event.lines))
-    if event.final and turn.state.phase == "released":
+    if final and turn.state.assessed is not None:
         turn.end("CLOSED", cause="shipped")
-        _finish_reservations(turn, settled)
+        _finish_reservations(turn, event, settled)
+
+
+def _is_of_this_order(state: OrderState, event: OrderShipped, kind: str | None) -> bool:
+    """Tell whether a shipment can end the order: what names something else may be a mistake."""
+    if kind in ("wrong_revision", "unknown_line"):
+        return False
+    if state.assessed is None:
+        return True
+    return {line.line_id for line in event.lines} <= set(_ordered(state))
 
 
 def _shipped_so_far(turn: Turn, event: OrderShipped) -> dict[str, Decimal]:
@@ -172,21 +184,23 @@ def _shipment_of(state: OrderState, reservation_id: str, request_id: str) -> str
     return "-"
 
 
-def _finish_reservations(turn: Turn, settled: set[str]) -> None:
-    """The final settlement closed what shipped; nothing else will leave, so it is given back.
+def _finish_reservations(turn: Turn, event: OrderShipped, settled: set[str]) -> None:
+    """The final settlement closed what shipped; the rest of those lines is given back.
 
-    What shipped is kept: goods may come back, and the license they left on hears of it.
+    Lines that it does not name may be on a truck as after any release: the recall window holds.
     """
-    kept = []
+    named = {line.line_id for line in event.lines}
     for entry in turn.state.reservations:
-        if entry.state == "refused":
+        if entry.state == "settled":
             continue
-        if entry.reservation_id not in settled:
-            requests.say_void(turn, entry, "not in the final shipment")
-        if entry.shipped:
-            over = {"state": "settled", "held": None, "recall_at": None}
-            kept.append(entry.model_copy(update=over))
-    turn.update(reservations=tuple(kept))
+        if entry.reservation_id in settled:
+            entries.settle(turn, entry)
+        elif entry.state == "refused":
+            entries.forget(turn, entry)
+        elif entry.line_id in named:
+            entries.void(turn, entry, "not in the final shipment")
+        else:
+            entries.let_go(turn, entry, "not in the final shipment")
 
 
 def _breach_kind(turn: Turn, event: OrderShipped) -> str | None:
@@ -197,8 +211,7 @@ def _breach_kind(turn: Turn, event: OrderShipped) -> str | None:
         return "not_released"
     if event.revision != release.revision or event.decision_id != release.decision_id:
         return "wrong_revision"
-    assert state.assessed is not None, "what is released was assessed"
-    ordered = {line.line_id: line for line in state.assessed.order.lines}
+    ordered = _ordered(state)
     for line in event.lines:
         if line.line_id not in ordered:
             return "unknown_line"
@@ -207,6 +220,11 @@ def _breach_kind(turn: Turn, event: OrderShipped) -> str | None:
         if line.unit != own.unit or total > _tolerated(turn, own.line_id, own.quantity):
             return "over_quantity"
     return "expired" if event.shipped_at >= release.valid_until else None
+
+
+def _ordered(state: OrderState) -> dict[str, OrderLine]:
+    assert state.assessed is not None, "asked of a known order only"
+    return {line.line_id: line for line in state.assessed.order.lines}
 
 
 def _tolerated(turn: Turn, line_id: str, quantity: Decimal) -> Decimal:

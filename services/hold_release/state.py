@@ -167,6 +167,8 @@ class OrderState(Model):
     cancelled_lines: dict[str, int] = Field(default_factory=dict)
     """Highest revision that each line was cancelled at; a later one may order it again."""
     shipments: tuple[str, ...] = ()
+    shipped_finally: bool = False
+    """Nothing more will leave on it, so that it is never released again."""
     overdrafts: tuple[str, ...] = ()
     """Settlements whose overdraft was told."""
     shipped: dict[str, Sum] = Field(default_factory=dict)
