@@ -27,7 +27,7 @@ from schemas.envelope import Recorded
 from schemas.fold import Partition, Step, count_exactly
 from schemas.orders import OrderCancelled, OrderReturned, OrderShipped
 from services.hold_release import adjust, answers, cancel, entries, officers, reserve, ship
-from services.hold_release.progress import progress, reason, silent_reason
+from services.hold_release.progress import conflict, progress, reason, silent_reason
 from services.hold_release.settlement import needs as needs_of
 from services.hold_release.state import ORDER, OrderState, as_written
 from services.hold_release.turn import Turn
@@ -84,7 +84,7 @@ def _assessed(turn: Turn, gate: Gate) -> None:
         return
     if turn.record.id == state.assessment_id and state.assessed is not None:
         if event.order_digest != state.assessed.order_digest:
-            _conflict(turn, f"one event id was used twice, also for {event.order_digest[:12]}")
+            conflict(turn, f"one event id was used twice, also for {event.order_digest[:12]}")
         return
     if (event.revision, event.check) <= (state.revision, state.check) and state.assessed:
         _not_higher(turn, event)
@@ -132,15 +132,7 @@ def _not_higher(turn: Turn, event: OrderAssessed) -> None:
     same = event.revision == state.revision and event.check == 0
     if not same or event.order_digest == state.revision_digest:
         return
-    _conflict(turn, f"revision {event.revision} was also said as {event.order_digest[:12]}")
-
-
-def _conflict(turn: Turn, text: str) -> None:
-    fault = reason(HoldReason.EVENT_CONFLICT, text)
-    if fault in turn.state.faults:
-        return
-    turn.update(faults=(*turn.state.faults, fault))
-    progress(turn)
+    conflict(turn, f"revision {event.revision} was also said as {event.order_digest[:12]}")
 
 
 def _arrival_faults(

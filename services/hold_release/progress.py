@@ -37,6 +37,15 @@ def progress(turn: Turn) -> None:
         _reserve_and_release(turn)
 
 
+def conflict(turn: Turn, text: str) -> None:
+    """Hold an order of which one thing was said in two ways."""
+    fault = reason(HoldReason.EVENT_CONFLICT, text)
+    if fault in turn.state.faults:
+        return
+    turn.update(faults=(*turn.state.faults, fault))
+    progress(turn)
+
+
 def _reserve_and_release(turn: Turn) -> None:
     needs = list(needs_of(turn.state))
     reached = reserve.pursue(turn, needs)

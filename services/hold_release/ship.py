@@ -1,13 +1,16 @@
 """Shipments and returns: what left is settled, and what was not released is a breach."""
 
+import hashlib
 from decimal import ROUND_FLOOR, Context, Decimal
 from typing import Any, Final
 
 from schemas.checks import ReservationPosted, ReservationReturned, ReservationSettled
 from schemas.decisions import Overdraft
 from schemas.envelope import derived_id
+from schemas.events import encode
 from schemas.orders import OrderLine, OrderReturned, OrderShipped, ShippedLine, Weight
 from services.hold_release import entries
+from services.hold_release.progress import conflict
 from services.hold_release.state import ZERO, OrderState, Reservation
 from services.hold_release.turn import Turn
 
@@ -17,14 +20,20 @@ _EXACT: Final = Context(prec=80)
 
 def shipped(turn: Turn) -> None:
     """Settle a shipment. The goods are gone, so a breach is settled too, and told."""
-    event: OrderShipped = turn.record.event
+    told: OrderShipped = turn.record.event
     state = turn.state
-    if event.shipment_id in state.shipments:
+    before = state.shipments.get(told.shipment_id, ())
+    digest = _digest(told)
+    if digest in before:
         return
+    turn.update(shipments=state.shipments | {told.shipment_id: (*before, digest)})
+    if before:
+        conflict(turn, f"shipment {told.shipment_id} was also said as {digest[:12]}")
+        return
+    event = told.model_copy(update={"lines": _summed(told.lines)})
     kind = _breach_kind(turn, event)
     final = event.final and _is_of_this_order(state, event, kind)
     turn.update(
-        shipments=(*state.shipments, event.shipment_id),
         shipped=_shipped_so_far(turn, event),
         shipped_finally=state.shipped_finally or final,
     )
@@ -35,6 +44,39 @@ def shipped(turn: Turn) -> None:
     if final and turn.state.assessed is not None:
         turn.end("CLOSED", cause="shipped")
         _finish_reservations(turn, event, settled)
+
+
+def _digest(told: OrderShipped) -> str:
+    """Digest what was said of a shipment, but for its declaration, which may be filed later."""
+    return hashlib.sha256(encode(told.model_copy(update={"declaration_no": None}))).hexdigest()
+
+
+def _summed(lines: tuple[ShippedLine, ...]) -> tuple[ShippedLine, ...]:
+    """Add up a line that is told in parts, by lot or pallet."""
+    found: dict[tuple[str, str], ShippedLine] = {}
+    for line in lines:
+        place = (line.line_id, line.unit)
+        found[place] = _sum(found[place], line) if place in found else line
+    return tuple(found.values())
+
+
+def _sum(one: ShippedLine, other: ShippedLine) -> ShippedLine:
+    """Add two parts. What one of them does not state, or in another unit, is not known of both."""
+    known = one.value is not None and other.value is not None
+    return one.model_copy(
+        update={
+            "quantity": one.quantity + other.quantity,
+            "value": (one.value or ZERO) + (other.value or ZERO) if known else None,
+            "net_weight": _weights(one.net_weight, other.net_weight),
+            "gross_weight": _weights(one.gross_weight, other.gross_weight),
+        }
+    )
+
+
+def _weights(one: Weight | None, other: Weight | None) -> Weight | None:
+    if one is None or other is None or one.unit != other.unit:
+        return None
+    return Weight(value=one.value + other.value, unit=one.unit)
 
 
 def _is_of_this_order(state: OrderState, event: OrderShipped, kind: str | None) -> bool:
@@ -270,7 +312,7 @@ def returned(turn: Turn) -> None:
     if event.return_id in state.returns or event.shipment_id not in state.shipments:
         return
     turn.update(returns=(*state.returns, event.return_id))
-    for line in event.lines:
+    for line in _summed(event.lines):
         left_on = [e for e in turn.state.reservations if e.line_id == line.line_id and e.shipped]
         for regime in dict.fromkeys(entry.regime for entry in left_on):
             own = [entry for entry in left_on if entry.regime == regime]

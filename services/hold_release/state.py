@@ -166,7 +166,8 @@ class OrderState(Model):
     cancelled_revision: int = 0
     cancelled_lines: dict[str, int] = Field(default_factory=dict)
     """Highest revision that each line was cancelled at; a later one may order it again."""
-    shipments: tuple[str, ...] = ()
+    shipments: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Digests of all that was said of each shipment, by its id. The first counts."""
     shipped_finally: bool = False
     """Nothing more will leave on it, so that it is never released again."""
     overdrafts: tuple[str, ...] = ()

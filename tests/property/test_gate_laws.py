@@ -284,8 +284,10 @@ class GateMachine(RuleBasedStateMachine):
     def what_ended_asks_for_nothing(self) -> None:
         state = self.state()
         if state is not None and state.terminal:
-            # A refusal holds nothing; it is kept to give back what its request's copy is granted.
-            held = [e for e in state.reservations if e.state not in ("leaving", "refused")]
+            # What is settled left; a refusal is kept to give back what its request's copy is granted.
+            held = [
+                e for e in state.reservations if e.state not in ("leaving", "refused", "settled")
+            ]
             assert held == []
 
     def teardown(self) -> None:
