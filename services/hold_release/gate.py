@@ -216,8 +216,7 @@ def _answer_due(turn: Turn) -> None:
 
 
 def _release_due(turn: Turn) -> None:
-    turn.hold([reason(HoldReason.RELEASE_EXPIRED, "valid_until has passed")])
-    officers.ask_for_recheck(turn, "release_expired", turn.record.id)
+    answers.expire(turn, "valid_until has passed")
 
 
 def _recheck_due(turn: Turn) -> None:

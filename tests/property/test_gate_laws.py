@@ -284,7 +284,7 @@ class GateMachine(RuleBasedStateMachine):
     def what_ended_asks_for_nothing(self) -> None:
         state = self.state()
         if state is not None and state.terminal:
-            # What is settled left; a refusal is kept to give back what its request's copy is granted.
+            # A refusal holds nothing; it is kept to give back what its request's copy is granted.
             held = [
                 e for e in state.reservations if e.state not in ("leaving", "refused", "settled")
             ]
