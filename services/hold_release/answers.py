@@ -9,7 +9,7 @@ from schemas.checks import (
     ReservationWithdrawn,
 )
 from schemas.decisions import DecisionReason, HoldReason
-from services.hold_release import adjust, entries, reserve, ship
+from services.hold_release import adjust, entries, officers, reserve, ship
 from services.hold_release.progress import progress
 from services.hold_release.settlement import reason_of
 from services.hold_release.state import ZERO, Reservation
@@ -88,11 +88,25 @@ def _after_answer(turn: Turn) -> None:
 
 
 def send_stale(turn: Turn) -> None:
-    """Send a release that was held back, once every reservation under it is confirmed."""
+    """Send a release that was held back, once every reservation under it is confirmed.
+
+    If it ended meanwhile it fills its place in the chain, under the hold that replaces it.
+    """
     waiting = [e for e in turn.state.reservations if e.state in entries.WAITING]
-    if not waiting and turn.state.release is not None:
-        turn.send_again(turn.state.release)
-        turn.update(stale=False, answer_by=None)
+    release = turn.state.release
+    if waiting or release is None:
+        return
+    if release.valid_until <= turn.clock:
+        expire(turn, "valid_until passed before it was sent")
+        return
+    turn.send_again(release)
+    turn.update(stale=False, answer_by=None)
+
+
+def expire(turn: Turn, text: str) -> None:
+    """Withdraw a release that is over, and have the order determined again."""
+    turn.hold([DecisionReason(code=HoldReason.RELEASE_EXPIRED, text=text)])
+    officers.ask_for_recheck(turn, "release_expired", turn.record.id)
 
 
 def refused(turn: Turn) -> None:

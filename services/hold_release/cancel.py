@@ -1,27 +1,36 @@
 """Cancellation, whole or of lines, before and after a release."""
 
+from schemas.checks import OrderAssessed
 from schemas.decisions import DecisionReason, HoldReason
 from schemas.events import encode
 from schemas.orders import OrderCancelled
 from services.hold_release import entries, officers
+from services.hold_release.state import OrderState
 from services.hold_release.turn import Turn
 
 
 def cancelled(turn: Turn) -> None:
     """Apply a cancellation to its own and lower revisions.
 
-    Before the order is known it is remembered; after a terminal decision it is on record only.
+    Before the order is known it is remembered; after a terminal decision, or once all is gone, it
+    is on record only.
     """
     event: OrderCancelled = turn.record.event
     state = turn.state
+    if state.shipped_finally:
+        return
     if state.terminal:
         if event.not_shipped and state.phase == "closed":
             _give_back(turn)
         return
-    left = _lines_left(turn, event)
-    if left:
-        _cancel_lines(turn, event, left)
-        return
+    if event.lines is not None:
+        _remember_lines(turn, event.revision, event.lines)
+        if state.assessed is None:
+            return
+        left = without_cancelled(turn.state, state.assessed)
+        if left is not None:
+            _cancel_lines(turn, event, left)
+            return
     turn.update(cancelled_revision=max(state.cancelled_revision, event.revision))
     if state.assessed is not None and event.revision >= state.revision:
         close(turn, not_shipped=event.not_shipped)
@@ -40,32 +49,35 @@ def close(turn: Turn, *, not_shipped: bool) -> None:
     entries.let_go_all(turn, "cancelled", not_shipped=not_shipped)
 
 
-def _lines_left(turn: Turn, event: OrderCancelled) -> list[str]:
-    """Name the lines that stay; none: the whole order is meant."""
-    if event.lines is None or turn.state.assessed is None:
-        return []
-    gone = set(event.lines)
-    return [line.line_id for line in turn.state.assessed.order.lines if line.line_id not in gone]
+def _remember_lines(turn: Turn, revision: int, lines: tuple[str, ...]) -> None:
+    before = turn.state.cancelled_lines
+    now = {line_id: max(revision, before.get(line_id, 0)) for line_id in lines}
+    turn.update(cancelled_lines=before | now)
 
 
-def _cancel_lines(turn: Turn, event: OrderCancelled, left: list[str]) -> None:
+def without_cancelled(state: OrderState, stated: OrderAssessed) -> OrderAssessed | None:
+    """Leave out what was cancelled at the revision stated, or above; None: no line is left."""
+    gone = {line for line, until in state.cancelled_lines.items() if until >= stated.revision}
+    kept = tuple(line for line in stated.order.lines if line.line_id not in gone)
+    if len(kept) == len(stated.order.lines):
+        return stated
+    if not kept:
+        return None
+    left = stated.order.model_copy(update={"lines": kept})
+    determined = tuple(line for line in stated.lines if line.line_id not in gone)
+    return stated.model_copy(update={"order": left, "lines": determined})
+
+
+def _cancel_lines(turn: Turn, event: OrderCancelled, left: OrderAssessed) -> None:
     """Treat a cancellation of lines as an amendment: the rest is determined again."""
     state = turn.state
-    assert state.assessed is not None, "lines are left of it"
-    if event.revision < state.revision:
+    if left is state.assessed:
         return
-    order = state.assessed.order
-    kept = tuple(line for line in order.lines if line.line_id in left)
-    if len(kept) == len(order.lines):
-        return
-    text = "lines were cancelled"
-    turn.hold([DecisionReason(code=HoldReason.AMENDED, text=text)])
+    turn.hold([DecisionReason(code=HoldReason.AMENDED, text="lines were cancelled")])
+    kept = {line.line_id for line in left.order.lines}
     if event.not_shipped:
         for entry in state.reservations:
-            if entry.line_id not in left and entry.state not in ("refused", "settled"):
+            if entry.line_id not in kept and entry.state not in ("refused", "settled"):
                 entries.void(turn, entry, "not shipped")
-    shrunk = order.model_copy(update={"lines": kept})
-    determined = tuple(line for line in state.assessed.lines if line.line_id in left)
-    left_of_it = state.assessed.model_copy(update={"order": shrunk, "lines": determined})
-    turn.update(assessment=encode(left_of_it).decode())
+    turn.update(assessment=encode(left).decode())
     officers.ask_for_recheck(turn, "lines_cancelled", turn.record.id)

@@ -75,8 +75,21 @@ def let_go(turn: Turn, entry: Reservation, cause: str, *, not_shipped: bool = Fa
 
 
 def void(turn: Turn, entry: Reservation, cause: str) -> None:
-    """Give a reservation back and forget it."""
+    """Give a reservation back and forget it, unless some of the line left on it."""
     requests.say_void(turn, entry, cause)
+    if entry.shipped:
+        settle(turn, entry)
+    else:
+        forget(turn, entry)
+
+
+def settle(turn: Turn, entry: Reservation) -> None:
+    """Keep what goods left on: they may come back, and the license they left on hears of it."""
+    replace_entry(turn, entry, state="settled", held=None, recall_at=None)
+
+
+def forget(turn: Turn, entry: Reservation) -> None:
+    """Drop a reservation that nothing left on."""
     turn.update(
         reservations=tuple(
             other

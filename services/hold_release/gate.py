@@ -27,7 +27,7 @@ from schemas.envelope import Recorded
 from schemas.fold import Partition, Step, count_exactly
 from schemas.orders import OrderCancelled, OrderReturned, OrderShipped
 from services.hold_release import adjust, answers, cancel, entries, officers, reserve, ship
-from services.hold_release.progress import progress, reason, silent_reason
+from services.hold_release.progress import conflict, progress, reason, silent_reason
 from services.hold_release.settlement import needs as needs_of
 from services.hold_release.state import ORDER, OrderState, as_written
 from services.hold_release.turn import Turn
@@ -84,12 +84,13 @@ def _assessed(turn: Turn, gate: Gate) -> None:
         return
     if turn.record.id == state.assessment_id and state.assessed is not None:
         if event.order_digest != state.assessed.order_digest:
-            _conflict(turn, f"one event id was used twice, also for {event.order_digest[:12]}")
+            conflict(turn, f"one event id was used twice, also for {event.order_digest[:12]}")
         return
     if (event.revision, event.check) <= (state.revision, state.check) and state.assessed:
         _not_higher(turn, event)
         return
     faults = _arrival_faults(state, event, turn, gate)
+    left = cancel.without_cancelled(state, event)
     newer = event.revision > state.revision
     if newer and state.phase == "released":
         turn.hold([reason(HoldReason.AMENDED, f"revision {event.revision} replaces the order")])
@@ -101,14 +102,17 @@ def _assessed(turn: Turn, gate: Gate) -> None:
         revision=event.revision,
         check=event.check,
         asked_check=event.check if newer else max(turn.state.asked_check, event.check),
-        assessment=as_written(turn.record),
+        assessment=as_written(turn.record, left or event),
         assessment_id=turn.record.id,
         revision_digest=event.order_digest if newer else state.revision_digest,
         faults=_distinct([*kept, *faults]),
         findings=event.findings if newer else _distinct([*state.findings, *event.findings]),
         unassigned=() if newer else state.unassigned,
         recheck_by=None if newer or event.check >= state.asked_check else state.recheck_by,
+        cancelled_revision=state.cancelled_revision if left else event.revision,
     )
+    if left is not None and left is not event and turn.state.asked_check == event.check:
+        officers.ask_for_recheck(turn, "lines_cancelled", turn.record.id)
     reserve.drop_useless(turn, list(needs_of(turn.state)))
     _forget_refusals(turn)
     progress(turn)
@@ -128,15 +132,7 @@ def _not_higher(turn: Turn, event: OrderAssessed) -> None:
     same = event.revision == state.revision and event.check == 0
     if not same or event.order_digest == state.revision_digest:
         return
-    _conflict(turn, f"revision {event.revision} was also said as {event.order_digest[:12]}")
-
-
-def _conflict(turn: Turn, text: str) -> None:
-    fault = reason(HoldReason.EVENT_CONFLICT, text)
-    if fault in turn.state.faults:
-        return
-    turn.update(faults=(*turn.state.faults, fault))
-    progress(turn)
+    conflict(turn, f"revision {event.revision} was also said as {event.order_digest[:12]}")
 
 
 def _arrival_faults(
@@ -220,8 +216,7 @@ def _answer_due(turn: Turn) -> None:
 
 
 def _release_due(turn: Turn) -> None:
-    turn.hold([reason(HoldReason.RELEASE_EXPIRED, "valid_until has passed")])
-    officers.ask_for_recheck(turn, "release_expired", turn.record.id)
+    answers.expire(turn, "valid_until has passed")
 
 
 def _recheck_due(turn: Turn) -> None:

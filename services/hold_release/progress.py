@@ -17,6 +17,10 @@ def progress(turn: Turn) -> None:
     state = turn.state
     if state.terminal:
         return
+    if state.assessed is not None and state.shipped_finally:
+        # It left before it was known, so nothing was reserved for it.
+        turn.end("CLOSED", cause="shipped")
+        return
     if state.assessed is not None and state.cancelled_revision >= state.revision:
         cancel.close(turn, not_shipped=False)
         return
@@ -31,6 +35,15 @@ def progress(turn: Turn) -> None:
         return
     if state.assessed is not None:
         _reserve_and_release(turn)
+
+
+def conflict(turn: Turn, text: str) -> None:
+    """Hold an order of which one thing was said in two ways."""
+    fault = reason(HoldReason.EVENT_CONFLICT, text)
+    if fault in turn.state.faults:
+        return
+    turn.update(faults=(*turn.state.faults, fault))
+    progress(turn)
 
 
 def _reserve_and_release(turn: Turn) -> None:

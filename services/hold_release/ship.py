@@ -1,13 +1,16 @@
 """Shipments and returns: what left is settled, and what was not released is a breach."""
 
+import hashlib
 from decimal import ROUND_FLOOR, Context, Decimal
 from typing import Any, Final
 
 from schemas.checks import ReservationPosted, ReservationReturned, ReservationSettled
 from schemas.decisions import Overdraft
 from schemas.envelope import derived_id
-from schemas.orders import OrderReturned, OrderShipped, ShippedLine, Weight
-from services.hold_release import entries, requests
+from schemas.events import encode
+from schemas.orders import OrderLine, OrderReturned, OrderShipped, ShippedLine, Weight
+from services.hold_release import entries
+from services.hold_release.progress import conflict
 from services.hold_release.state import ZERO, OrderState, Reservation
 from services.hold_release.turn import Turn
 
@@ -17,27 +20,79 @@ _EXACT: Final = Context(prec=80)
 
 def shipped(turn: Turn) -> None:
     """Settle a shipment. The goods are gone, so a breach is settled too, and told."""
-    event: OrderShipped = turn.record.event
+    told: OrderShipped = turn.record.event
     state = turn.state
-    if event.shipment_id in state.shipments:
+    before = state.shipments.get(told.shipment_id, ())
+    digest = _digest(told)
+    if digest in before:
         return
+    turn.update(shipments=state.shipments | {told.shipment_id: (*before, digest)})
+    if before:
+        conflict(turn, f"shipment {told.shipment_id} was also said as {digest[:12]}")
+        return
+    event = told.model_copy(update={"lines": _summed(told.lines)})
     kind = _breach_kind(turn, event)
+    final = event.final and _is_of_this_order(state, event, kind)
     turn.update(
-        shipments=(*state.shipments, event.shipment_id), shipped=_shipped_so_far(turn, event)
+        shipped=_shipped_so_far(state, event),
+        shipped_finally=state.shipped_finally or final,
     )
     named = kind not in ("not_released", "wrong_revision")
-    settled = _settle(turn, event, released=named)
+    settled = _settle(turn, event.model_copy(update={"final": final}), released=named)
     if kind is not None:
         turn.breach(kind, event.shipment_id, tuple(line.line_id for line in event.lines))
-    if event.final and turn.state.phase == "released":
+    if final and turn.state.assessed is not None:
         turn.end("CLOSED", cause="shipped")
-        _finish_reservations(turn, settled)
+        _finish_reservations(turn, event, settled)
 
 
-def _shipped_so_far(turn: Turn, event: OrderShipped) -> dict[str, Decimal]:
-    shipped = dict(turn.state.shipped)
+def _digest(told: OrderShipped) -> str:
+    """Digest what was said of a shipment, but for its declaration, which may be filed later."""
+    return hashlib.sha256(encode(told.model_copy(update={"declaration_no": None}))).hexdigest()
+
+
+def _summed(lines: tuple[ShippedLine, ...]) -> tuple[ShippedLine, ...]:
+    """Add up a line that is told in parts, by lot or pallet."""
+    found: dict[tuple[str, str], ShippedLine] = {}
+    for line in lines:
+        place = (line.line_id, line.unit)
+        found[place] = _sum(found[place], line) if place in found else line
+    return tuple(found.values())
+
+
+def _sum(one: ShippedLine, other: ShippedLine) -> ShippedLine:
+    """Add two parts. What one of them does not state, or in another unit, is not known of both."""
+    known = one.value is not None and other.value is not None
+    return one.model_copy(
+        update={
+            "quantity": one.quantity + other.quantity,
+            "value": (one.value or ZERO) + (other.value or ZERO) if known else None,
+            "net_weight": _weights(one.net_weight, other.net_weight),
+            "gross_weight": _weights(one.gross_weight, other.gross_weight),
+        }
+    )
+
+
+def _weights(one: Weight | None, other: Weight | None) -> Weight | None:
+    if one is None or other is None or one.unit != other.unit:
+        return None
+    return Weight(value=one.value + other.value, unit=one.unit)
+
+
+def _is_of_this_order(state: OrderState, event: OrderShipped, kind: str | None) -> bool:
+    """Tell whether a shipment can end the order: what names something else may be a mistake."""
+    if kind in ("wrong_revision", "unknown_line"):
+        return False
+    if state.assessed is None:
+        return True
+    return {line.line_id for line in event.lines} <= set(_ordered(state))
+
+
+def _shipped_so_far(state: OrderState, event: OrderShipped) -> dict[str, dict[str, Decimal]]:
+    shipped = dict(state.shipped)
     for line in event.lines:
-        shipped[line.line_id] = shipped.get(line.line_id, ZERO) + line.quantity
+        total = state.shipped_of(line.line_id, line.unit) + line.quantity
+        shipped[line.line_id] = shipped.get(line.line_id, {}) | {line.unit: total}
     return shipped
 
 
@@ -172,21 +227,23 @@ def _shipment_of(state: OrderState, reservation_id: str, request_id: str) -> str
     return "-"
 
 
-def _finish_reservations(turn: Turn, settled: set[str]) -> None:
-    """The final settlement closed what shipped; nothing else will leave, so it is given back.
+def _finish_reservations(turn: Turn, event: OrderShipped, settled: set[str]) -> None:
+    """The final settlement closed what shipped; the rest of those lines is given back.
 
-    What shipped is kept: goods may come back, and the license they left on hears of it.
+    Lines that it does not name may be on a truck as after any release: the recall window holds.
     """
-    kept = []
+    named = {line.line_id for line in event.lines}
     for entry in turn.state.reservations:
-        if entry.state == "refused":
+        if entry.state == "settled":
             continue
-        if entry.reservation_id not in settled:
-            requests.say_void(turn, entry, "not in the final shipment")
-        if entry.shipped:
-            over = {"state": "settled", "held": None, "recall_at": None}
-            kept.append(entry.model_copy(update=over))
-    turn.update(reservations=tuple(kept))
+        if entry.reservation_id in settled:
+            entries.settle(turn, entry)
+        elif entry.state == "refused":
+            entries.forget(turn, entry)
+        elif entry.line_id in named:
+            entries.void(turn, entry, "not in the final shipment")
+        else:
+            entries.let_go(turn, entry, "not in the final shipment")
 
 
 def _breach_kind(turn: Turn, event: OrderShipped) -> str | None:
@@ -197,16 +254,20 @@ def _breach_kind(turn: Turn, event: OrderShipped) -> str | None:
         return "not_released"
     if event.revision != release.revision or event.decision_id != release.decision_id:
         return "wrong_revision"
-    assert state.assessed is not None, "what is released was assessed"
-    ordered = {line.line_id: line for line in state.assessed.order.lines}
+    ordered = _ordered(state)
     for line in event.lines:
         if line.line_id not in ordered:
             return "unknown_line"
         own = ordered[line.line_id]
-        total = line.quantity + state.shipped.get(line.line_id, ZERO)
+        total = line.quantity + state.shipped_of(line.line_id, own.unit)
         if line.unit != own.unit or total > _tolerated(turn, own.line_id, own.quantity):
             return "over_quantity"
     return "expired" if event.shipped_at >= release.valid_until else None
+
+
+def _ordered(state: OrderState) -> dict[str, OrderLine]:
+    assert state.assessed is not None, "asked of a known order only"
+    return {line.line_id: line for line in state.assessed.order.lines}
 
 
 def _tolerated(turn: Turn, line_id: str, quantity: Decimal) -> Decimal:
@@ -252,7 +313,7 @@ def returned(turn: Turn) -> None:
     if event.return_id in state.returns or event.shipment_id not in state.shipments:
         return
     turn.update(returns=(*state.returns, event.return_id))
-    for line in event.lines:
+    for line in _summed(event.lines):
         left_on = [e for e in turn.state.reservations if e.line_id == line.line_id and e.shipped]
         for regime in dict.fromkeys(entry.regime for entry in left_on):
             own = [entry for entry in left_on if entry.regime == regime]

@@ -126,11 +126,11 @@ def read_assessment(text: str, known: OrderAssessed | None = None) -> OrderAsses
     return found
 
 
-def as_written(record: Recorded[OrderAssessed]) -> str:
-    """Keep a determination as it was written."""
-    value = encode(record.event) if record.value is None else record.value
-    text = value.decode()
-    read_assessment(text, record.event)
+def as_written(record: Recorded[OrderAssessed], counts: OrderAssessed) -> str:
+    """Keep what counts of a determination; as it was written, if all of it counts."""
+    whole = counts is record.event and record.value is not None
+    text = (record.value if whole and record.value else encode(counts)).decode()
+    read_assessment(text, counts)
     return text
 
 
@@ -164,11 +164,16 @@ class OrderState(Model):
     stale: bool = False
     """The release was held back as stale and waits for the ledger's confirmation."""
     cancelled_revision: int = 0
-    shipments: tuple[str, ...] = ()
+    cancelled_lines: dict[str, int] = Field(default_factory=dict)
+    """Highest revision that each line was cancelled at; a later one may order it again."""
+    shipments: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Digests of all that was said of each shipment, by its id. The first counts."""
+    shipped_finally: bool = False
+    """Nothing more will leave on it, so that it is never released again."""
     overdrafts: tuple[str, ...] = ()
     """Settlements whose overdraft was told."""
-    shipped: dict[str, Sum] = Field(default_factory=dict)
-    """Quantity shipped so far by line, in the line's own unit."""
+    shipped: dict[str, dict[str, Sum]] = Field(default_factory=dict)
+    """Quantity shipped so far by line and unit."""
     returns: tuple[str, ...] = ()
     unassigned: tuple[Unassigned, ...] = ()
     wanted: tuple[str, ...] = ()
@@ -188,6 +193,10 @@ class OrderState(Model):
     def key(self) -> str:
         """The record key of the order."""
         return f"{self.order_source}/{self.order_id}"
+
+    def shipped_of(self, line_id: str, unit: str) -> Decimal:
+        """Tell how much of a line was shipped so far, as stated in a unit."""
+        return self.shipped.get(line_id, {}).get(unit, ZERO)
 
     @property
     def recall_at(self) -> datetime | None:

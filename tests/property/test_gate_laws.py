@@ -285,7 +285,9 @@ class GateMachine(RuleBasedStateMachine):
         state = self.state()
         if state is not None and state.terminal:
             # A refusal holds nothing; it is kept to give back what its request's copy is granted.
-            held = [e for e in state.reservations if e.state not in ("leaving", "refused")]
+            held = [
+                e for e in state.reservations if e.state not in ("leaving", "refused", "settled")
+            ]
             assert held == []
 
     def teardown(self) -> None:

@@ -141,6 +141,25 @@ def test_a_stale_release_nobody_knows_does_nothing() -> None:
 # The end of a release
 
 
+@pytest.mark.parametrize(("seconds", "words"), [(59, ["RELEASED"]), (120, ["HELD", "RELEASED"])])
+def test_a_stale_release_that_ended_meanwhile_is_sent_under_a_hold(
+    seconds: int, words: list[str]
+) -> None:
+    run = GateRun()
+    run.say(assessed(lines=drawing("cn-1"), bounds=[T0 + timedelta(seconds=60)]))
+    run.say(granted(run.sent(ReservationRequested)[0]))
+    sent = run.outputs[-1]
+    run.say(ReleaseStale(order_source=SOURCE, order_id="o1", decision_id=sent.id))
+    [question] = run.sent(ReservationConfirmRequested)
+    run.now = T0 + timedelta(seconds=seconds)
+    outputs = run.say(granted(question, "confirmed"), after=timedelta(0))
+
+    assert [word for word in said(outputs) if word != "RecheckRequested"] == words
+    assert [each.id for each in outputs if each.id == sent.id] == [sent.id]
+    assert run.decision == words[0]
+    assert run.decision == "RELEASED" or run.reasons == ["RELEASE_EXPIRED"]
+
+
 def test_a_release_ends_and_is_determined_again() -> None:
     run = GateRun()
     until = T0 + timedelta(days=3)

@@ -94,10 +94,14 @@ def test_a_shipment_told_twice_counts_once() -> None:
     assert run.repeat() == ()
 
 
-def test_what_the_final_shipment_leaves_out_is_given_back() -> None:
+def test_what_the_final_shipment_leaves_out_is_given_back_after_the_recall_window() -> None:
     run = released(TWO)
     run.say(shipped("s1", run.last.decision_id))
+    assert run.decision == "CLOSED"
+    assert run.sent(ReservationVoided) == [], "it may be on a truck of its own"
 
+    [(name, run.now)] = deadlines(run.state)
+    run.say(due(name, run.now), after=timedelta(0))
     assert [each.reservation_id for each in run.sent(ReservationVoided)] == [
         run.sent(ReservationRequested)[1].reservation_id
     ]
@@ -129,6 +133,19 @@ def test_a_breach_is_told_and_settled_all_the_same(
         assert len(run.sent(ReservationSettled)) == 1
 
 
+MISTAKEN = [changes for kind, changes in BREACHES.values() if kind[:5] in ("wrong", "unkno")]
+
+
+@pytest.mark.parametrize("changes", MISTAKEN)
+def test_a_final_shipment_of_something_else_ends_nothing(changes: dict[str, Any]) -> None:
+    run = released()
+    run.say(shipped("s1", run.last.decision_id).model_copy(update=changes))
+
+    assert run.decision == "RELEASED"
+    assert run.sent(ReservationVoided) == []
+    assert not any(each.final for each in run.sent(ReservationSettled))
+
+
 def test_two_shipments_that_exceed_the_line_together() -> None:
     run = released()
     decision = run.last.decision_id
@@ -138,25 +155,49 @@ def test_two_shipments_that_exceed_the_line_together() -> None:
     assert [each.kind for each in run.sent(BreachRaised)] == ["over_quantity"]
 
 
-@pytest.mark.parametrize("final", [True, False])
-def test_shipping_what_is_held_is_a_breach_and_releases_nothing(final: bool) -> None:
+def test_shipping_what_is_held_is_a_breach_and_releases_nothing() -> None:
     run = released()
     decision = run.last.decision_id
     run.say(unreadable())
-    run.say(shipped("s1", decision, final=final))
+    run.say(shipped("s1", decision, final=False))
 
     assert [each.kind for each in run.sent(BreachRaised)] == ["not_released"]
     assert run.decision == "HELD"
     assert len(run.sent(ReservationSettled)) == 1, "the goods are gone"
 
 
-def test_shipping_an_order_nobody_knows_is_a_breach() -> None:
+@pytest.mark.parametrize("ever_released", [True, False])
+def test_what_was_finally_shipped_while_held_is_never_released(ever_released: bool) -> None:
+    run = released() if ever_released else GateRun()
+    run.say(assessed(lines=HELD, check=1))
+    run.say(shipped("s1", "d"))
+    assert [each.kind for each in run.sent(BreachRaised)] == ["not_released"]
+    assert (run.decision, run.last.cause) == ("CLOSED", "shipped")
+    assert len(run.sent(ReservationSettled)) == int(ever_released)
+
+    assert run.say(assessed(check=2)) == ()
+    assert run.say(cancelled(not_shipped=True)) == (), "all is gone"
+
+
+def test_a_final_shipment_of_other_lines_does_not_end_a_held_order() -> None:
+    run = GateRun()
+    run.say(assessed(lines=HELD))
+    run.say(shipped("s1", "d", lines=(part("L9"),)))
+
+    assert run.decision == "HELD"
+
+
+@pytest.mark.parametrize("cancel", [True, False])
+def test_an_order_finally_shipped_before_it_is_known_is_closed_once_it_is(cancel: bool) -> None:
     run = GateRun()
     run.say(shipped("s1", "d"))
-
     assert [each.kind for each in run.sent(BreachRaised)] == ["not_released"]
-    run.say(assessed())
-    assert run.decision == "RELEASED"
+    if cancel:
+        run.say(cancelled())
+    run.say(assessed(lines=drawing("cn-1")))
+
+    assert (run.decision, run.last.cause) == ("CLOSED", "shipped")
+    assert run.draws() == []
 
 
 def test_shipping_a_cancelled_order_is_a_breach_and_it_stays_closed() -> None:

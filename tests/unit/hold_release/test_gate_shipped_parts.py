@@ -1,0 +1,109 @@
+"""One shipment told in parts, or told twice."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from schemas.checks import ReservationRequested, ReservationReturned, ReservationSettled
+from schemas.decisions import BreachRaised
+from schemas.orders import OrderReturned, ShippedLine
+from tests.support.answers import granted
+from tests.support.builders import SOURCE, T0, assessed, drawing, order, shipped
+from tests.support.folds import GateRun
+
+
+def released() -> GateRun:
+    run = GateRun()
+    run.say(assessed(lines=drawing("cn-1")))
+    run.say(granted(run.sent(ReservationRequested)[0]))
+    return run
+
+
+def part(quantity: str) -> ShippedLine:
+    return ShippedLine(line_id="L1", quantity=Decimal(quantity), unit="kg")
+
+
+def test_a_shipment_told_twice_in_different_ways_is_a_conflict() -> None:
+    run = released()
+    event = shipped("s1", run.last.decision_id, final=False, lines=(part("4"),))
+    run.say(event)
+    assert run.say(event.model_copy(update={"declaration_no": "filed later"})) == ()
+    run.say(event.model_copy(update={"lines": (part("6"),)}))
+
+    assert (run.decision, run.reasons) == ("HELD", ["EVENT_CONFLICT"])
+    assert len(run.sent(ReservationSettled)) == 1
+    run.say(assessed(order(revision=2)))
+    assert run.decision == "RELEASED"
+    assert run.say(run.log[-2].event) == (), "said before"
+
+
+def weighed(quantity: str, **changes: Any) -> ShippedLine:
+    weight = {"value": quantity, "unit": "kg"}
+    fields = {"line_id": "L1", "quantity": quantity, "unit": "kg", "net_weight": weight}
+    return ShippedLine.model_validate(fields | {"gross_weight": weight, "value": "100"} | changes)
+
+
+UNWEIGHED = {"gross_weight": {"value": "9", "unit": "lb"}, "net_weight": None, "value": None}
+
+
+@pytest.mark.parametrize(
+    ("second", "quantity", "weight", "value", "kinds"),
+    [
+        (weighed("4"), "10", "10", "200", []),
+        (weighed("6"), "12", "12", "200", ["over_quantity"]),
+        (weighed("4", **UNWEIGHED), "10", None, None, []),
+    ],
+)
+def test_a_line_told_in_parts_is_judged_and_settled_as_one(
+    second: ShippedLine, quantity: str, weight: str | None, value: str | None, kinds: list[str]
+) -> None:
+    run = released()
+    run.say(shipped("s1", run.last.decision_id, lines=(weighed("6"), second)))
+    [told] = run.sent(ReservationSettled)
+
+    assert told.quantity == Decimal(quantity)
+    assert (told.value, told.net_weight and told.net_weight.value) == (
+        value and Decimal(value),
+        weight and Decimal(weight),
+    )
+    assert (told.gross_weight is None) == (weight is None)
+    assert [each.kind for each in run.sent(BreachRaised)] == kinds
+
+
+def test_a_line_that_came_back_in_parts_is_told_as_one() -> None:
+    run = released()
+    run.say(shipped("s1", run.last.decision_id))
+    event = OrderReturned(
+        order_source=SOURCE, order_id="o1", shipment_id="s1", return_id="b1", returned_at=T0,
+        lines=(part("3"), part("4")),
+    )  # fmt: skip
+    run.say(event)
+
+    assert [each.quantity for each in run.sent(ReservationReturned)] == [Decimal(7)]
+
+
+@pytest.mark.parametrize(("left", "asked"), [("4", ["6"]), ("10", [])])
+def test_what_left_already_is_not_drawn_again_on_another_license(
+    left: str, asked: list[str]
+) -> None:
+    run = released()
+    run.say(shipped("s1", run.last.decision_id, final=False, lines=(part(left),)))
+    run.say(assessed(lines=drawing("cn-2"), check=1))
+    requests = run.sent(ReservationRequested)[1:]
+    assert [(each.license_id, each.quantity) for each in requests] == [
+        ("cn-2", Decimal(quantity)) for quantity in asked
+    ]
+
+    for request in requests:
+        run.say(granted(request, quantity=left))
+    assert run.decision == "RELEASED"
+
+
+def test_what_left_in_another_unit_is_drawn_in_full() -> None:
+    run = released()
+    pounds = ShippedLine(line_id="L1", quantity=Decimal(10), unit="lb")
+    run.say(shipped("s1", run.last.decision_id, final=False, lines=(pounds,)))
+    run.say(assessed(lines=drawing("cn-2"), check=1))
+
+    assert run.sent(ReservationRequested)[-1].quantity == Decimal(10)
