@@ -81,8 +81,12 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(name=ids, quantity=quantities, value=st.integers(0, 400))
     def adjust(self, name: str, quantity: str, value: int) -> None:
+        before = {
+            e.request.reservation_id: e.quantity for e in self.run.reservations() if e.request
+        }
         outputs = self.run.say(adjust(name, quantity, str(value)))
-        if said(outputs) == ["Posted adjust: adjusted"]:
+        grew = Decimal(quantity) > before.get(name, ZERO)
+        if grew and said(outputs) == ["Posted adjust: adjusted"]:
             assert (self.run.license.remaining_quantity or ZERO) >= ZERO
 
     @rule(name=ids, shipment=shipments, quantity=quantities, final=st.booleans())
@@ -192,7 +196,12 @@ class LedgerMachine(RuleBasedStateMachine):
             isinstance(event, ReservationRequested)
             or (isinstance(event, ReservationVoided) and known.state == "closed")
         )
-        assume(settled or repeated or isinstance(event, BalanceAdjusted))
+        # A correction that was refused is no duplicate: the officer may say it again.
+        corrected = (
+            isinstance(event, BalanceAdjusted)
+            and event.adjustment_id in self.run.license.adjustments
+        )
+        assume(settled or repeated or corrected)
         before = self.balances()
         self.run.repeat(-back)
         assert self.balances() == before
