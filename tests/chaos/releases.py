@@ -1,5 +1,6 @@
 """I3: every release is looked at by itself: may these goods leave, by what stands in the log?"""
 
+from collections import defaultdict
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,7 +21,7 @@ from schemas.checks import (
 )
 from schemas.classification import Verdict
 from schemas.decisions import DecidedRegime, DrawnLicense, OrderReleased
-from schemas.orders import Order, OrderCancelled, OrderLine, RecheckRequested
+from schemas.orders import Order, OrderCancelled, OrderLine, OrderShipped, RecheckRequested
 from schemas.topics import CHECKS, ORDERS
 from tests.chaos.account import Books
 from tests.chaos.cover import ends
@@ -296,6 +297,10 @@ def _same_facts(
 def none_outlives(logs: Logs, books: Books) -> Iterator[Violation]:
     """I4: at rest, goods are set aside for a release only, or because they may have left."""
     contents = decided(logs)
+    left: dict[str, set[str]] = defaultdict(set)
+    for each in logs.firsts(CHECKS):
+        if isinstance(each.event, OrderShipped):
+            left[each.event.key] |= {line.line_id for line in each.event.lines}
     for account in books.accounts.values():
         for rid, held in account.open.items():
             by_seq = contents.get(held.order, {})
@@ -310,5 +315,8 @@ def none_outlives(logs: Logs, books: Books) -> Iterator[Violation]:
             if last is None or not any(rested):
                 state = "nothing" if last is None else last.decision
                 yield Violation("I4", held.order, f"{rid} is open on {place}; it is {state}")
-            elif last.decision == "CLOSED" and last.cause == "shipped":
+            elif last.cause == "shipped" and held.request.line_id in left.get(
+                held.order, {held.request.line_id}
+            ):
+                # A line that the shipments do not name waits for the recall window.
                 yield Violation("I4", held.order, f"{rid} is open on {place} after it shipped")
