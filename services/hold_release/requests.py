@@ -94,11 +94,6 @@ def totals_of(state: OrderState, line_id: str) -> Totals:
     )
 
 
-def unit_of(state: OrderState, line_id: str) -> str:
-    """Read the unit that a line is stated in."""
-    return _line(state, line_id).unit
-
-
 def part(line: Totals, quantity: Decimal, value: Decimal | None) -> Totals:
     """Cut totals down to a part of the line: weights go with the quantity, and are rounded up."""
     if quantity == line.quantity:
