@@ -87,10 +87,14 @@ def test_a_paused_process_stops_when_told_to(tmp_path: Path) -> None:
 
 def test_a_tied_process_ends_with_the_one_that_started_it(tmp_path: Path) -> None:
     need_program("setpriv")
+    # It dies only once the child runs as itself: `setpriv` has asked by then to end with it.
     script = (
         "import os, pathlib, signal;"
-        "from infra.local.process import Background;"
-        f"Background('tied', {WAITS!r}, pathlib.Path({str(tmp_path)!r}), tied=True).launch();"
+        "from infra.local.process import Background, wait_until;"
+        f"tied = Background('tied', {WAITS!r}, pathlib.Path({str(tmp_path)!r}), tied=True);"
+        "tied.launch();"
+        "cmdline = pathlib.Path(f'/proc/{tied.pid}/cmdline');"
+        "wait_until(lambda: b'pdeathsig' not in cmdline.read_bytes(), 10);"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     ended = subprocess.run([sys.executable, "-c", script], check=False, timeout=20)
