@@ -61,7 +61,9 @@ def test_prometheus_accepts_its_configuration(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file", TESTS, ids=lambda path: path.stem)
 def test_alerts_fire_and_stay_silent_as_promised(file: Path) -> None:
-    run(need_program("promtool"), "test", "rules", str(file))
+    said = run(need_program("promtool"), "test", "rules", str(file))
+
+    assert "SUCCESS" in said
 
 
 @cache

@@ -46,7 +46,7 @@ def line(text: str | None, **changes: object) -> Item:
     return Item(**(base | changes))  # type: ignore[arg-type]
 
 
-def not_lower(before: Classified, after: Classified) -> None:
+def assert_not_lower(before: Classified, after: Classified) -> None:
     """Every regime's verdict is at least as grave as before.
 
     One exception, by design: "does not say what the goods are" or "which rare earths" may be
@@ -110,7 +110,7 @@ RISKS = [
 @settings(max_examples=300, deadline=None)
 @given(arbitrary, st.sampled_from(RISKS), st.sampled_from([" ", ", ", "; "]))
 def test_appending_a_listed_thing_never_lowers(text: str, risk: str, between: str) -> None:
-    not_lower(classify(line(text), PACKS), classify(line(f"{text}{between}{risk}"), PACKS))
+    assert_not_lower(classify(line(text), PACKS), classify(line(f"{text}{between}{risk}"), PACKS))
 
 
 @settings(max_examples=150, deadline=None)
@@ -123,7 +123,7 @@ def test_a_named_party_or_military_use_never_lowers(
     named = (Party("end_user", "MP Materials Corp."),)
     for change in ({"parties": named}, {"end_use": "for military use"}):
         worse = line(text, exporter_country=exporter, destination=destination, **change)
-        not_lower(before, classify(worse, PACKS))
+        assert_not_lower(before, classify(worse, PACKS))
 
 
 @settings(max_examples=150, deadline=None)
@@ -132,7 +132,7 @@ def test_an_embargoed_destination_never_lowers(text: str, destination: str) -> N
     for exporter in ("US", "DE", "CN"):
         mild = line(text, exporter_country=exporter, origin=exporter, destination="GB")
         hard = line(text, exporter_country=exporter, origin=exporter, destination=destination)
-        not_lower(classify(mild, PACKS), classify(hard, PACKS))
+        assert_not_lower(classify(mild, PACKS), classify(hard, PACKS))
 
 
 @settings(max_examples=200, deadline=None)

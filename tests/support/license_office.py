@@ -1,6 +1,7 @@
 """The license office of the simulated years: grants, amendments, suspensions, re-checks."""
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -26,7 +27,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 _UNITS: Final = {1: "kg", 2: "kg", 3: "pc", 4: "seat"}
 
 
-class LicenseOffice:
+class LicenseOffice(ABC):
     """What the authority and the license office say, over the years."""
 
     choice: random.Random
@@ -36,20 +37,23 @@ class LicenseOffice:
     per_license: int
     held: dict[str, Decided]
 
+    @abstractmethod
     def _own_id(self, text: str) -> str:
-        raise NotImplementedError
+        """Name something of these years, and of no others."""
 
+    @abstractmethod
     def _soon(self, at: datetime, low: timedelta, high: timedelta) -> datetime:
-        raise NotImplementedError
+        """Choose a moment after another."""
 
+    @abstractmethod
     def _plan(self, at: datetime, do: Callable[[datetime], None]) -> None:
-        raise NotImplementedError
+        """Do something when its moment comes."""
 
+    @abstractmethod
     def say(
         self, topic: str, key: str, event: Model, event_id: str, source: str, at: datetime
     ) -> None:
         """Say something at a moment."""
-        raise NotImplementedError
 
     def _schedule_licenses(self) -> None:
         for year in range(self.start.year, self.end.year + 1):

@@ -47,7 +47,7 @@ def test_what_was_written_is_read_back(order: Order) -> None:
 
 @given(orders())
 def test_what_we_write_fits_our_writers_schema(order: Order) -> None:
-    WRITER.validate(json.loads(encode(order)))
+    assert list(WRITER.iter_errors(json.loads(encode(order)))) == []
 
 
 @given(orders())
