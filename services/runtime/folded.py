@@ -312,6 +312,8 @@ class Folded(Stage):
             if due is not None and due <= now:
                 sends.append(self._deadline(key, name, due))
                 heapq.heappush(heap, (now + REMIND_EVERY, key, name))
+            elif due is None:
+                self._noted[partition].pop((key, name), None)
         return sends
 
     def _standing(self, partition: int, key: str, name: str) -> datetime | None:
