@@ -1,10 +1,11 @@
 """The shape of a fold: one aggregate, one record, what changes, what is said. Pure and total."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Context, getcontext, setcontext
+from functools import partial, wraps
 from types import MappingProxyType
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, ParamSpec, Protocol, overload
 
 from schemas.base import Model
 from schemas.envelope import Output, Recorded
@@ -45,12 +46,54 @@ class Forget(Protocol):
 _NOTHING: Final[Mapping[str, Model | None]] = MappingProxyType({})
 
 
+Saying = Callable[[], Output]
+"""An event to write, not yet put into words: everything it is made of is frozen."""
+
+
+P = ParamSpec("P")
+
+
+def later(say: Callable[P, Output]) -> Callable[P, Saying]:
+    """Keep what an event is made of, and put it into words only for somebody who looks."""
+
+    @wraps(say)
+    def kept(*args: P.args, **kwargs: P.kwargs) -> Saying:
+        return partial(say, *args, **kwargs)
+
+    return kept
+
+
+class Said(Sequence[Output]):
+    """Events to write, put into words when somebody looks: of what is folded again, nobody does."""
+
+    __slots__ = ("_made", "_sayings")
+
+    def __init__(self, sayings: Sequence[Saying]) -> None:
+        """Keep what will be said."""
+        self._sayings = sayings
+        self._made: tuple[Output, ...] | None = None
+
+    def __len__(self) -> int:
+        """Count without a word."""
+        return len(self._sayings)
+
+    @overload
+    def __getitem__(self, at: int) -> Output: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Output]: ...
+    def __getitem__(self, at: int | slice) -> Output | Sequence[Output]:
+        """Say it, once."""
+        if self._made is None:
+            self._made = tuple([say() for say in self._sayings])
+        return self._made[at]
+
+
 class Step(NamedTuple):
     """What one record does: entities that change (None: forgotten), events to write."""
 
     partition: Partition
     changes: Mapping[str, Model | None] = _NOTHING
-    outputs: tuple[Output, ...] = ()
+    outputs: Sequence[Output] = ()
 
 
 DIGITS: Final = 60

@@ -155,7 +155,7 @@ class Folding:
         if step.changes:
             self.memory.put(key, step.changes)
             self._note(key, self.memory.state(key))
-        return step.outputs
+        return tuple(step.outputs)
 
     def _note(self, key: str, root: Model | None) -> None:
         found = dict(self.stage.due(root)) if root is not None else {}

@@ -1,7 +1,7 @@
 """One partition of a fold in memory: its aggregates, and the digests that prove them."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -84,7 +84,7 @@ class Memory:
         """Whether it still folds again what was known: nobody may read it, or resume from it."""
         return self.offset < self.whole_from
 
-    def fold(self, fold: Fold, read: Read, forget: Forget | None = None) -> tuple[Output, ...]:
+    def fold(self, fold: Fold, read: Read, forget: Forget | None = None) -> Sequence[Output]:
         """Fold one record; return what it says, or nothing below the committed offset."""
         record: Recorded[Model] = read.record
         if record.offset < self.offset:
