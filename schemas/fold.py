@@ -1,6 +1,6 @@
 """The shape of a fold: one aggregate, one record, what changes, what is said. Pure and total."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Context, getcontext, setcontext
 from functools import partial, wraps
@@ -37,10 +37,16 @@ whoever folds the log forgets at the same records."""
 
 
 class Forget(Protocol):
-    """Tells which entities of an aggregate are long over."""
+    """Tells when an entity is long over, and need not be remembered any more."""
 
-    def __call__(self, aggregate: Mapping[str, Model], log_time: datetime) -> Iterable[str]:
-        """Name them."""
+    def __call__(self, entity: Model) -> datetime | None:
+        """Give the log time from which it may be forgotten; None: not while it is as it is."""
+
+
+def long_over(aggregate: Mapping[str, Model], log_time: datetime, forget: Forget) -> list[str]:
+    """Name the entities of an aggregate that may be forgotten."""
+    due = ((name, forget(entity)) for name, entity in aggregate.items())
+    return [name for name, at in due if at is not None and at <= log_time]
 
 
 _NOTHING: Final[Mapping[str, Model | None]] = MappingProxyType({})

@@ -4,11 +4,11 @@ Conservation holds at every offset, in quantity and in value:
 authorized = used + reserved + remaining - overdrawn, and nothing is granted beyond authorized.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from schemas.base import built, changed, plain
+from schemas.base import Model, built, changed, plain
 from schemas.checks import (
     DeadlineDue,
     ReservationAdjusted,
@@ -266,20 +266,14 @@ def _void(
     return {LICENSE: freed, told.reservation_id: after}, [answer]
 
 
-def forget(aggregate: Aggregate, log_time: datetime) -> Iterable[str]:
-    """Name reservations that were closed long ago: nothing more will be said of them.
+def forget(entity: Model) -> datetime | None:
+    """Tell when a closed reservation is forgotten: nothing more will be said of it by then.
 
     What shipped is kept longer, for the goods may come back.
     """
-    before, shipped_before = log_time - KEPT, log_time - KEPT_SHIPPED
-    for name, entity in aggregate.items():
-        if not isinstance(entity, Reservation):
-            continue
-        closed_at = entity.closed_at
-        if closed_at is None or closed_at > before:
-            continue
-        if (closed_at <= shipped_before or not entity.used_quantity) and entity.state == "closed":
-            yield name
+    if not isinstance(entity, Reservation) or entity.state != "closed" or entity.closed_at is None:
+        return None
+    return entity.closed_at + (KEPT_SHIPPED if entity.used_quantity else KEPT)
 
 
 Handler = Callable[[License, Aggregate, Recorded[Any], Partition], Effect]

@@ -1,4 +1,4 @@
-"""What a fold says is put into words when somebody looks; a day is what its zone's calendar says."""
+"""What a fold says is put into words when somebody looks; a day is its zone's."""
 
 from datetime import UTC, datetime
 
