@@ -34,7 +34,7 @@ def shipped(turn: Turn) -> None:
     kind = _breach_kind(turn, event)
     final = event.final and _is_of_this_order(state, event, kind)
     turn.update(
-        shipped=_shipped_so_far(turn, event),
+        shipped=_shipped_so_far(state, event),
         shipped_finally=state.shipped_finally or final,
     )
     named = kind not in ("not_released", "wrong_revision")
@@ -88,10 +88,11 @@ def _is_of_this_order(state: OrderState, event: OrderShipped, kind: str | None) 
     return {line.line_id for line in event.lines} <= set(_ordered(state))
 
 
-def _shipped_so_far(turn: Turn, event: OrderShipped) -> dict[str, Decimal]:
-    shipped = dict(turn.state.shipped)
+def _shipped_so_far(state: OrderState, event: OrderShipped) -> dict[str, dict[str, Decimal]]:
+    shipped = dict(state.shipped)
     for line in event.lines:
-        shipped[line.line_id] = shipped.get(line.line_id, ZERO) + line.quantity
+        total = state.shipped_of(line.line_id, line.unit) + line.quantity
+        shipped[line.line_id] = shipped.get(line.line_id, {}) | {line.unit: total}
     return shipped
 
 
@@ -258,7 +259,7 @@ def _breach_kind(turn: Turn, event: OrderShipped) -> str | None:
         if line.line_id not in ordered:
             return "unknown_line"
         own = ordered[line.line_id]
-        total = line.quantity + state.shipped.get(line.line_id, ZERO)
+        total = line.quantity + state.shipped_of(line.line_id, own.unit)
         if line.unit != own.unit or total > _tolerated(turn, own.line_id, own.quantity):
             return "over_quantity"
     return "expired" if event.shipped_at >= release.valid_until else None

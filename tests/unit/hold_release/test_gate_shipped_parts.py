@@ -81,3 +81,29 @@ def test_a_line_that_came_back_in_parts_is_told_as_one() -> None:
     run.say(event)
 
     assert [each.quantity for each in run.sent(ReservationReturned)] == [Decimal(7)]
+
+
+@pytest.mark.parametrize(("left", "asked"), [("4", ["6"]), ("10", [])])
+def test_what_left_already_is_not_drawn_again_on_another_license(
+    left: str, asked: list[str]
+) -> None:
+    run = released()
+    run.say(shipped("s1", run.last.decision_id, final=False, lines=(part(left),)))
+    run.say(assessed(lines=drawing("cn-2"), check=1))
+    requests = run.sent(ReservationRequested)[1:]
+    assert [(each.license_id, each.quantity, each.value) for each in requests] == [
+        ("cn-2", Decimal(quantity), Decimal(quantity) * 100) for quantity in asked
+    ]
+
+    for request in requests:
+        run.say(granted(request, quantity=left))
+    assert run.decision == "RELEASED"
+
+
+def test_what_left_in_another_unit_is_drawn_in_full() -> None:
+    run = released()
+    pounds = ShippedLine(line_id="L1", quantity=Decimal(10), unit="lb")
+    run.say(shipped("s1", run.last.decision_id, final=False, lines=(pounds,)))
+    run.say(assessed(lines=drawing("cn-2"), check=1))
+
+    assert run.sent(ReservationRequested)[-1].quantity == Decimal(10)
