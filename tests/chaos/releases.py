@@ -177,6 +177,10 @@ def _by_license(
     assessed: AssessedRegime,
 ) -> Iterator[str]:
     drawn = [d for d in event.licenses if (d.line_id, d.regime) == (line_id, regime)]
+    if not drawn and assessed.verdict.decision is Verdict.OVERLAP_EXCLUDED:
+        # What the regime routed to needs itself, for the same line, settles the overlap too.
+        routed = {(line_id, other) for other in assessed.verdict.routed_to}
+        drawn = [d for d in event.licenses if (d.line_id, d.regime) in routed]
     if not drawn or len({each.license_id for each in drawn}) != len(drawn):
         yield f"{len(drawn)} licenses are drawn"
         return
@@ -281,6 +285,7 @@ def _same_facts(
     verdict = assessed.verdict
     overlap = verdict.decision is Verdict.OVERLAP_EXCLUDED
     routed = overlap and asked.regime in verdict.routed_to
+    denied = verdict.decision is Verdict.DENY_PRESUMED or (routed and asked.names_end_user)
     facts: dict[str, tuple[Any, Any]] = {
         "order": (asked.key, event.key),
         "line": (asked.line_id, line.line_id),
@@ -293,7 +298,7 @@ def _same_facts(
         "documents": (asked.documents, order.documents),
         "ship date": (asked.requested_ship_date, order.requested_ship_date),
         "basis": (asked.time_basis, event.time_basis),
-        "denial": (asked.names_end_user, verdict.decision is Verdict.DENY_PRESUMED),
+        "denial": (asked.names_end_user, denied),
     }
     yield from (f"{name}: asked {a}, ordered {b}" for name, (a, b) in facts.items() if a != b)
     codes = {verdict.control_code, verdict.annex_i, verdict.eccn}
