@@ -16,6 +16,7 @@ from services.hold_release.turn import Turn
 
 _PLACES: Final = Decimal("0.000000000001")
 _EXACT: Final = Context(prec=80)
+_ID_MAX: Final = 128
 
 
 def shipped(turn: Turn) -> None:
@@ -101,16 +102,30 @@ def _settle(turn: Turn, event: OrderShipped, *, released: bool) -> set[str]:
 
     `released`: the shipment names the release that stands.
     """
-    settled = set()
+    settled: set[str] = set()
+    told: set[str] = set()
     for line in event.lines:
+        name = (
+            event.shipment_id
+            if line.line_id not in told
+            else _further(event.shipment_id, line.unit)
+        )
+        part = event.model_copy(update={"shipment_id": name})
+        told.add(line.line_id)
         regimes = dict.fromkeys(e.regime for e in _open_entries(turn, line.line_id))
         for regime in regimes:
             opened = [e for e in _open_entries(turn, line.line_id) if e.regime == regime]
             drawn = _drawn(opened, released=released)
-            for entry, part in _divided(drawn, line):
-                _settle_one(turn, event, part, entry)
+            for entry, own in _divided(drawn, line):
+                _settle_one(turn, part, own, entry)
                 settled.add(entry.reservation_id)
     return settled
+
+
+def _further(shipment_id: str, unit: str) -> str:
+    """Name what a shipment has of a line in a further unit: the ledger takes each name once."""
+    name = f"{shipment_id} ({unit})"
+    return name if len(name) <= _ID_MAX else derived_id(shipment_id, unit)
 
 
 def _open_entries(turn: Turn, line_id: str) -> list[Reservation]:
@@ -221,8 +236,10 @@ def _settlement(reservation_id: str, shipment_id: str) -> str:
 
 def _shipment_of(state: OrderState, reservation_id: str, request_id: str) -> str:
     """Tell the shipment that a settlement was for."""
+    units = {unit for told in state.shipped.values() for unit in told}
     for shipment_id in state.shipments:
-        if _settlement(reservation_id, shipment_id) == request_id:
+        names = (shipment_id, *(_further(shipment_id, unit) for unit in units))
+        if request_id in {_settlement(reservation_id, name) for name in names}:
             return shipment_id
     return "-"
 
