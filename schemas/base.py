@@ -19,8 +19,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
-_set: Final = object.__setattr__
 _new: Final = object.__new__
+_set_fields = BaseModel.__dict__["__dict__"].__set__
 _set_given, _set_extra, _set_private = (
     BaseModel.__dict__[f"__pydantic_{slot}__"].__set__
     for slot in ("fields_set", "extra", "private")
@@ -65,7 +65,7 @@ def _template(kind: type[Model]) -> tuple[dict[str, Any], set[str]]:
 
 def _fill(kind: type[M], values: dict[str, Any], given: set[str]) -> M:
     made = _new(kind)
-    _set(made, "__dict__", values)
+    _set_fields(made, values)
     _set_given(made, given)
     _set_extra(made, None)
     _set_private(made, None)

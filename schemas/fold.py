@@ -1,10 +1,11 @@
 """The shape of a fold: one aggregate, one record, what changes, what is said. Pure and total."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Context, getcontext, setcontext
+from functools import partial, wraps
 from types import MappingProxyType
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, ParamSpec, Protocol, overload
 
 from schemas.base import Model
 from schemas.envelope import Output, Recorded
@@ -36,13 +37,61 @@ whoever folds the log forgets at the same records."""
 
 
 class Forget(Protocol):
-    """Tells which entities of an aggregate are long over."""
+    """Tells when an entity is long over, and need not be remembered any more."""
 
-    def __call__(self, aggregate: Mapping[str, Model], log_time: datetime) -> Iterable[str]:
-        """Name them."""
+    def __call__(self, entity: Model) -> datetime | None:
+        """Give the log time from which it may be forgotten; None: not while it is as it is."""
+
+
+def long_over(aggregate: Mapping[str, Model], log_time: datetime, forget: Forget) -> list[str]:
+    """Name the entities of an aggregate that may be forgotten."""
+    due = ((name, forget(entity)) for name, entity in aggregate.items())
+    return [name for name, at in due if at is not None and at <= log_time]
 
 
 _NOTHING: Final[Mapping[str, Model | None]] = MappingProxyType({})
+
+
+Saying = Callable[[], Output]
+"""An event to write, not yet put into words: everything it is made of is frozen."""
+
+
+P = ParamSpec("P")
+
+
+def later(say: Callable[P, Output]) -> Callable[P, Saying]:
+    """Keep what an event is made of, and put it into words only for somebody who looks."""
+
+    @wraps(say)
+    def kept(*args: P.args, **kwargs: P.kwargs) -> Saying:
+        return partial(say, *args, **kwargs)
+
+    return kept
+
+
+class Said(Sequence[Output]):
+    """Events to write, put into words when somebody looks: of what is folded again, nobody does."""
+
+    __slots__ = ("_made", "_sayings")
+
+    def __init__(self, sayings: Sequence[Saying]) -> None:
+        """Keep what will be said."""
+        self._sayings = sayings
+        self._made: tuple[Output, ...] | None = None
+
+    def __len__(self) -> int:
+        """Count without a word."""
+        return len(self._sayings)
+
+    @overload
+    def __getitem__(self, at: int) -> Output: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Output]: ...
+    def __getitem__(self, at: int | slice) -> Output | Sequence[Output]:
+        """Say it, once."""
+        if self._made is None:
+            self._made = tuple([say() for say in self._sayings])
+        return self._made[at]
 
 
 class Step(NamedTuple):
@@ -50,7 +99,7 @@ class Step(NamedTuple):
 
     partition: Partition
     changes: Mapping[str, Model | None] = _NOTHING
-    outputs: tuple[Output, ...] = ()
+    outputs: Sequence[Output] = ()
 
 
 DIGITS: Final = 60

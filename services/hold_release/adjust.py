@@ -21,6 +21,8 @@ Use = Literal["same", "adjust", "no"]
 def serves(turn: Turn, need: Need, entry: Reservation) -> Use:
     """Tell whether a reservation still serves its line: as it is, adjusted, or not at all."""
     candidate = _candidate(turn, need, entry)
+    if _all_left(turn, entry):
+        return "same"
     if entry.state == "withdrawn" or candidate is None:
         return "no"
     now = totals_of(turn.state, need.line_id)
@@ -31,6 +33,18 @@ def serves(turn: Turn, need: Need, entry: Reservation) -> Use:
         return "same"
     # A question is open, or the line is split: what was asked no longer adds up.
     return "adjust" if entry.state == "granted" and not entry.partial else "no"
+
+
+def _all_left(turn: Turn, entry: Reservation) -> bool:
+    """Tell whether all of a line, as released in this revision, left on a grant: no more can."""
+    state = turn.state
+    if entry.state != "granted" or not entry.ever_released or not entry.shipped:
+        return False
+    if state.release is None or state.release.revision != state.revision:
+        return False
+    whole = totals_of(state, entry.line_id).quantity
+    told = state.shipped_of(entry.line_id, requests.unit_of(state, entry.line_id))
+    return min(told, entry.shipped - entry.returned) >= whole
 
 
 def _as_much(now: Totals, before: Totals) -> bool:

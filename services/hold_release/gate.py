@@ -4,7 +4,7 @@ An order is released only when every line × every regime is settled on its own;
 happens, it is held, with reasons. Only this fold releases, and only it asks the ledger.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, TypeVar
@@ -257,13 +257,13 @@ def deadlines(state: OrderState) -> list[tuple[str, datetime]]:
     return found
 
 
-def forget(aggregate: Mapping[str, Model], log_time: datetime) -> Iterable[str]:
+def forget(entity: Model) -> datetime | None:
     """An order that ended 30 days ago is forgotten; a late event of it is too old to be decided."""
-    state = aggregate.get(ORDER)
-    if isinstance(state, OrderState) and state.terminal and state.closed_at is not None:
-        over = state.closed_at + KEPT <= log_time
-        if over and not any(entry.state == "leaving" for entry in state.reservations):
-            yield ORDER
+    if not isinstance(entity, OrderState) or not entity.terminal or entity.closed_at is None:
+        return None
+    if any(entry.state == "leaving" for entry in entity.reservations):
+        return None
+    return entity.closed_at + KEPT
 
 
 Handler = Callable[[Turn, Gate], None]

@@ -2,7 +2,7 @@
 
 import hashlib
 from datetime import timedelta
-from decimal import ROUND_CEILING, Context, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Any, Final
 
 from schemas.base import LARGEST, built
@@ -94,6 +94,11 @@ def totals_of(state: OrderState, line_id: str) -> Totals:
     )
 
 
+def unit_of(state: OrderState, line_id: str) -> str:
+    """Read the unit that a line is stated in."""
+    return _line(state, line_id).unit
+
+
 def part(line: Totals, quantity: Decimal, value: Decimal | None) -> Totals:
     """Cut totals down to a part of the line: weights go with the quantity, and are rounded up."""
     if quantity == line.quantity:
@@ -106,6 +111,12 @@ def part(line: Totals, quantity: Decimal, value: Decimal | None) -> Totals:
             "value": value,
         }
     )
+
+
+def share_of(value: Decimal, quantity: Decimal, whole: Decimal) -> Decimal:
+    """Tell what a part of a line is worth, rounded down: the rest is never asked for short."""
+    exact = _EXACT.divide(_EXACT.multiply(value, quantity), whole)
+    return exact.quantize(_PLACES, rounding=ROUND_FLOOR, context=_EXACT)
 
 
 def _share(weight: Weight | None, quantity: Decimal, whole: Decimal) -> Weight | None:

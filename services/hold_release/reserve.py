@@ -4,6 +4,7 @@ The gate is the only sender, so what is said of one reservation keeps its order.
 """
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Final, Literal
 
 from schemas.checks import Candidate, ReservationGranted
@@ -17,7 +18,7 @@ from services.hold_release.entries import (
     let_go,
     replace_entry,
 )
-from services.hold_release.requests import ANSWER_WITHIN, part, totals_of
+from services.hold_release.requests import ANSWER_WITHIN, part, share_of, totals_of
 from services.hold_release.settlement import Need, reason_of
 from services.hold_release.state import ZERO, OrderState, Reservation, Totals
 from services.hold_release.turn import Turn
@@ -40,7 +41,7 @@ def _pursue_one(turn: Turn, need: Need) -> Progress:
     serving = _serving(turn.state, need)
     if any(entry.state in WAITING for entry in serving):
         return "waiting"
-    rest = _rest(totals_of(turn.state, need.line_id), serving)
+    rest = _rest(turn.state, need, serving)
     if rest is None:
         return _confirmed(turn, serving)
     if not serving and _revived(turn, need):
@@ -90,17 +91,34 @@ def _serving(state: OrderState, need: Need) -> list[Reservation]:
     ]
 
 
-def _rest(line: Totals, serving: list[Reservation]) -> Totals | None:
-    """Tell what no reservation covers yet; None: nothing."""
-    if not serving:
-        return line
-    covered = sum((entry.covers for entry in serving), ZERO)
-    if covered >= line.quantity:
+def _rest(state: OrderState, need: Need, serving: list[Reservation]) -> Totals | None:
+    """Tell what no reservation covers yet, and did not leave before; None: nothing."""
+    line = totals_of(state, need.line_id)
+    before = _left_before(state, need, serving)
+    covered = sum((entry.covers for entry in serving), ZERO) + before
+    if covered >= line.quantity and serving:
         return None
+    if not ZERO < covered < line.quantity:
+        return line  # a release of the line rests on a license, also where all of it left before
     value = line.value
     if value is not None:
-        value = max(value - sum((entry.covers_value or ZERO for entry in serving), ZERO), ZERO)
+        gone = share_of(value, before, line.quantity)
+        held = sum((entry.covers_value or ZERO for entry in serving), ZERO)
+        value = max(value - held - gone, ZERO)
     return part(line, line.quantity - covered, value)
+
+
+def _left_before(state: OrderState, need: Need, serving: list[Reservation]) -> Decimal:
+    """Tell how much of a line left on reservations that serve it no more: it is not drawn again."""
+    unit = requests.unit_of(state, need.line_id)
+    others = [
+        entry
+        for entry in state.reservations
+        if (entry.line_id, entry.regime) == (need.line_id, need.regime) and entry not in serving
+    ]
+    left = sum((entry.shipped - entry.returned for entry in others), ZERO)
+    told = state.shipped_of(need.line_id, unit) - sum((e.shipped for e in serving), ZERO)
+    return max(min(left, told), ZERO)
 
 
 def _revived(turn: Turn, need: Need) -> bool:
@@ -237,7 +255,7 @@ def refusals(state: OrderState, needs: list[Need]) -> list[DecisionReason]:
     reasons = []
     for need in needs:
         serving = _serving(state, need)
-        if serving and _rest(totals_of(state, need.line_id), serving) is None:
+        if serving and _rest(state, need, serving) is None:
             continue
         told = [
             (reason_of(entry.reason or HoldReason.NO_LICENSE), f"{entry.license_id}: {entry.text}")

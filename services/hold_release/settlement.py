@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from schemas.checks import AssessedRegime, HoldCause
+from schemas.checks import AssessedLine, AssessedRegime, HoldCause
 from schemas.classification import Verdict
 from schemas.decisions import DecisionReason, HoldReason
 from schemas.regimes import end_of
@@ -105,22 +105,38 @@ def needs(state: OrderState) -> Iterator[Need]:
         for regime, assessed in line.regimes.items():
             if not assessed.candidates or assessed.verdict.decision not in _DRAWABLE:
                 continue
-            decision = assessed.verdict.decision
-            if decision is Verdict.OVERLAP_EXCLUDED and _by_finding(
-                state, line.line_id, regime, assessed
-            ):
+            overlap = assessed.verdict.decision is Verdict.OVERLAP_EXCLUDED
+            if overlap and _by_finding(state, line.line_id, regime, assessed):
                 continue
-            yield Need(line.line_id, regime, assessed)
+            if drawn_under(line, regime) == regime:
+                yield Need(line.line_id, regime, assessed)
+
+
+def drawn_under(line: AssessedLine, regime: str) -> str:
+    """Name the regime whose reservation settles a line under this one.
+
+    An overlap is settled by a reservation of the regime it is routed to; where that one needs a
+    license for the line itself, one reservation settles both.
+    """
+    verdict = line.regimes[regime].verdict
+    if verdict.decision is not Verdict.OVERLAP_EXCLUDED:
+        return regime
+    for other in verdict.routed_to:
+        own = line.regimes.get(other)
+        if own is not None and own.candidates and own.verdict.decision in _LICENSE_ONLY:
+            return other
+    return regime
 
 
 def settled_by(
-    state: OrderState, line_id: str, regime: str, assessed: AssessedRegime
+    state: OrderState, line: AssessedLine, regime: str
 ) -> Literal["none", "license", "officer"] | None:
     """Say how a line is settled under a regime; None while it is not."""
+    line_id, assessed = line.line_id, line.regimes[regime]
     plain = not assessed.holds and not assessed.candidates and assessed.finding is None
     if plain and assessed.verdict.decision in _CLEAR:
         return "none"
-    if standing(state, line_id, regime) is not None:
+    if standing(state, line_id, drawn_under(line, regime)) is not None:
         return "license"
     if _line_reasons(state, line_id, regime, assessed):
         return None

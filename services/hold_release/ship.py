@@ -16,6 +16,7 @@ from services.hold_release.turn import Turn
 
 _PLACES: Final = Decimal("0.000000000001")
 _EXACT: Final = Context(prec=80)
+_ID_MAX: Final = 128
 
 
 def shipped(turn: Turn) -> None:
@@ -34,7 +35,7 @@ def shipped(turn: Turn) -> None:
     kind = _breach_kind(turn, event)
     final = event.final and _is_of_this_order(state, event, kind)
     turn.update(
-        shipped=_shipped_so_far(turn, event),
+        shipped=_shipped_so_far(state, event),
         shipped_finally=state.shipped_finally or final,
     )
     named = kind not in ("not_released", "wrong_revision")
@@ -88,10 +89,11 @@ def _is_of_this_order(state: OrderState, event: OrderShipped, kind: str | None) 
     return {line.line_id for line in event.lines} <= set(_ordered(state))
 
 
-def _shipped_so_far(turn: Turn, event: OrderShipped) -> dict[str, Decimal]:
-    shipped = dict(turn.state.shipped)
+def _shipped_so_far(state: OrderState, event: OrderShipped) -> dict[str, dict[str, Decimal]]:
+    shipped = dict(state.shipped)
     for line in event.lines:
-        shipped[line.line_id] = shipped.get(line.line_id, ZERO) + line.quantity
+        total = state.shipped_of(line.line_id, line.unit) + line.quantity
+        shipped[line.line_id] = shipped.get(line.line_id, {}) | {line.unit: total}
     return shipped
 
 
@@ -100,16 +102,30 @@ def _settle(turn: Turn, event: OrderShipped, *, released: bool) -> set[str]:
 
     `released`: the shipment names the release that stands.
     """
-    settled = set()
+    settled: set[str] = set()
+    told: set[str] = set()
     for line in event.lines:
+        name = (
+            event.shipment_id
+            if line.line_id not in told
+            else _further(event.shipment_id, line.unit)
+        )
+        part = event.model_copy(update={"shipment_id": name})
+        told.add(line.line_id)
         regimes = dict.fromkeys(e.regime for e in _open_entries(turn, line.line_id))
         for regime in regimes:
             opened = [e for e in _open_entries(turn, line.line_id) if e.regime == regime]
             drawn = _drawn(opened, released=released)
-            for entry, part in _divided(drawn, line):
-                _settle_one(turn, event, part, entry)
+            for entry, own in _divided(drawn, line):
+                _settle_one(turn, part, own, entry)
                 settled.add(entry.reservation_id)
     return settled
+
+
+def _further(shipment_id: str, unit: str) -> str:
+    """Name what a shipment has of a line in a further unit: the ledger takes each name once."""
+    name = f"{shipment_id} ({unit})"
+    return name if len(name) <= _ID_MAX else derived_id(shipment_id, unit)
 
 
 def _open_entries(turn: Turn, line_id: str) -> list[Reservation]:
@@ -220,8 +236,10 @@ def _settlement(reservation_id: str, shipment_id: str) -> str:
 
 def _shipment_of(state: OrderState, reservation_id: str, request_id: str) -> str:
     """Tell the shipment that a settlement was for."""
+    units = {unit for told in state.shipped.values() for unit in told}
     for shipment_id in state.shipments:
-        if _settlement(reservation_id, shipment_id) == request_id:
+        names = (shipment_id, *(_further(shipment_id, unit) for unit in units))
+        if request_id in {_settlement(reservation_id, name) for name in names}:
             return shipment_id
     return "-"
 
@@ -258,7 +276,7 @@ def _breach_kind(turn: Turn, event: OrderShipped) -> str | None:
         if line.line_id not in ordered:
             return "unknown_line"
         own = ordered[line.line_id]
-        total = line.quantity + state.shipped.get(line.line_id, ZERO)
+        total = line.quantity + state.shipped_of(line.line_id, own.unit)
         if line.unit != own.unit or total > _tolerated(turn, own.line_id, own.quantity):
             return "over_quantity"
     return "expired" if event.shipped_at >= release.valid_until else None

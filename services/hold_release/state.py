@@ -172,8 +172,8 @@ class OrderState(Model):
     """Nothing more will leave on it, so that it is never released again."""
     overdrafts: tuple[str, ...] = ()
     """Settlements whose overdraft was told."""
-    shipped: dict[str, Sum] = Field(default_factory=dict)
-    """Quantity shipped so far by line, in the line's own unit."""
+    shipped: dict[str, dict[str, Sum]] = Field(default_factory=dict)
+    """Quantity shipped so far by line and unit."""
     returns: tuple[str, ...] = ()
     unassigned: tuple[Unassigned, ...] = ()
     wanted: tuple[str, ...] = ()
@@ -193,6 +193,10 @@ class OrderState(Model):
     def key(self) -> str:
         """The record key of the order."""
         return f"{self.order_source}/{self.order_id}"
+
+    def shipped_of(self, line_id: str, unit: str) -> Decimal:
+        """Tell how much of a line was shipped so far, as stated in a unit."""
+        return self.shipped.get(line_id, {}).get(unit, ZERO)
 
     @property
     def recall_at(self) -> datetime | None:

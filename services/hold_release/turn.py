@@ -25,7 +25,7 @@ from schemas.envelope import Output, Recorded, output_id
 from schemas.events import encode
 from schemas.fold import Partition
 from schemas.topics import CHECKS, DECISIONS, LICENSES, ORDERS
-from services.hold_release.settlement import settled_by
+from services.hold_release.settlement import drawn_under, settled_by
 from services.hold_release.state import OrderState, Release
 
 ENGINE: Final = "gate/1"
@@ -265,8 +265,8 @@ def _decided_lines(state: OrderState) -> tuple[DecidedLine, ...]:
             regimes={
                 regime: _decided_regime(
                     assessed.verdict.decision,
-                    settled_by(state, line.line_id, regime, assessed),
-                    granted.get((line.line_id, regime), ()),
+                    settled_by(state, line, regime),
+                    granted.get((line.line_id, drawn_under(line, regime)), ()),
                 )
                 for regime, assessed in line.regimes.items()
             },

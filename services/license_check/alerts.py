@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from schemas.base import Model, built, changed
 from schemas.envelope import Output, Recorded, output_id
-from schemas.fold import EPOCH
+from schemas.fold import EPOCH, Saying, later
 from schemas.licenses import LicenseAlerted
 from schemas.regimes import end_of
 from schemas.topics import LICENSES
@@ -14,17 +14,19 @@ from services.license_check.book import ZERO, License
 
 LEVELS: Final = (80, 90, 95, 100)
 """Percent used or reserved."""
+_LEFT_AT_FIRST: Final = 100 // (100 - LEVELS[0])
+"""At the first level, one of so many parts is left."""
 DAYS: Final = (30, 14, 7, 1)
 """Days before the end of the last day."""
 
 
-def watched(license_: License, record: Recorded[Any]) -> tuple[License, list[Output]]:
+def watched(license_: License, record: Recorded[Any]) -> tuple[License, list[Saying]]:
     """Tell of the highest level newly reached, in quantity and in value."""
     terms = license_.terms
-    if terms is None:
-        return license_, []
-    found: list[Output] = []
     left = license_.left()
+    if terms is None or (_calm(left.quantity, terms.quantity) and _calm(left.value, terms.value)):
+        return license_, []
+    found: list[Saying] = []
     limit = terms.quantity
     if limit is not None and license_.alerted_quantity < LEVELS[-1]:
         drawn = limit - (left.quantity or ZERO)
@@ -42,6 +44,11 @@ def watched(license_: License, record: Recorded[Any]) -> tuple[License, list[Out
     return license_, found
 
 
+def _calm(left: Decimal | None, limit: Decimal | None) -> bool:
+    """Tell at a glance that not even the lowest level is reached: nearly every record asks."""
+    return left is None or limit is None or left * _LEFT_AT_FIRST > limit
+
+
 def _reached(drawn: Decimal, limit: Decimal, told: int) -> int:
     """Give the highest level reached above what was told; 0: none."""
     percent = drawn * 100
@@ -50,6 +57,7 @@ def _reached(drawn: Decimal, limit: Decimal, told: int) -> int:
     return max((each for each in LEVELS if each > told and percent >= limit * each), default=0)
 
 
+@later
 def _used(license_: License, record: Recorded[Any], measure: str, level: int) -> Output:
     terms = license_.terms
     assert terms is not None, "watched above"
@@ -102,24 +110,31 @@ def next_warning(license_: License) -> datetime | None:
 
 def expiring(
     license_: License, record: Recorded[Any], now: datetime
-) -> tuple[License, list[Output]]:
+) -> tuple[License, list[Saying]]:
     """Warn of the end, by log time: the nearest threshold that passed and was not told."""
-    over, terms = over_at(license_), license_.terms
-    if over is None or terms is None or now >= over:
+    over = over_at(license_)
+    if over is None or now >= over:
         return license_, []
     told = license_.alerted_days
     passed = [days for days in DAYS if _warned_at(over, days) <= now]
     if not passed or (told is not None and passed[-1] >= told):
         return license_, []
+    warned = changed(license_, alerted_days=passed[-1])
+    return warned, [_ending(warned, record, passed[-1])]
+
+
+@later
+def _ending(license_: License, record: Recorded[Any], days: int) -> Output:
+    terms = license_.terms
+    assert terms is not None, "what ends has terms"
     event = built(
         LicenseAlerted,
         license_id=license_.license_id,
         alert="expiry",
-        threshold=passed[-1],
+        threshold=days,
         amendment=license_.amendment,
         valid_to=terms.valid_to,
         ledger_partition=record.partition,
         ledger_offset=record.offset,
     )
-    warned = changed(license_, alerted_days=passed[-1])
-    return warned, [_output(record, event, "expiry", str(passed[-1]))]
+    return _output(record, event, "expiry", str(days))

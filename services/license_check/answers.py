@@ -10,11 +10,11 @@ from schemas.checks import (
     ReservationGranted,
     ReservationPosted,
     ReservationRefused,
-    ReservationRequested,
     ReservationWithdrawn,
 )
 from schemas.decisions import HoldReason
 from schemas.envelope import Output, Recorded, derived_id, output_id
+from schemas.fold import Saying, later
 from schemas.licenses import LicenseEventRefused
 from schemas.topics import CHECKS, LICENSES
 from services.license_check.book import License, Reservation
@@ -22,9 +22,10 @@ from services.license_check.book import License, Reservation
 Operation = Literal["adjust", "settle", "void", "return"]
 
 
-def _output(record: Recorded[Any], kind: str, event: Any) -> Output:
-    answer_id = derived_id(record.source, record.id, kind, event.reservation_id)
-    return Output(CHECKS.name, f"{event.order_source}/{event.order_id}", answer_id, event)
+def _output(record: Recorded[Any], kind: str, event: Model) -> Output:
+    own = event.__dict__
+    answer_id = derived_id(record.source, record.id, kind, own["reservation_id"])
+    return Output(CHECKS.name, f"{own['order_source']}/{own['order_id']}", answer_id, event)
 
 
 def _head(
@@ -34,23 +35,23 @@ def _head(
 
     A request names its line and regime itself; of the others only the reservation knows them.
     """
-    if isinstance(asked, ReservationRequested):
-        line_id, regime = asked.line_id, asked.regime
+    own = asked.__dict__
     return {
-        "order_source": asked.order_source,
-        "order_id": asked.order_id,
-        "revision": asked.revision,
-        "check": asked.check,
-        "reservation_id": asked.reservation_id,
-        "request_id": asked.request_id,
-        "license_id": asked.license_id,
-        "line_id": line_id,
-        "regime": regime,
+        "order_source": own["order_source"],
+        "order_id": own["order_id"],
+        "revision": own["revision"],
+        "check": own["check"],
+        "reservation_id": own["reservation_id"],
+        "request_id": own["request_id"],
+        "license_id": own["license_id"],
+        "line_id": own.get("line_id", line_id),
+        "regime": own.get("regime", regime),
         "ledger_partition": record.partition,
         "ledger_offset": record.offset,
     }
 
 
+@later
 def granted(
     record: Recorded[Any],
     reservation: Reservation,
@@ -62,6 +63,7 @@ def granted(
     return _granted(record, record.event, reservation, result, before, after)
 
 
+@later
 def shortened(
     record: Recorded[Any], reservation: Reservation, before: License, after: License
 ) -> Output:
@@ -92,8 +94,8 @@ def _granted(
         "stated": _other_side(reservation),
         "over_percent": after.terms.over_percent if after.terms else None,
         "valid_to": reservation.valid_to,
-        "balance_before": before.balance(),
-        "balance_after": after.balance(),
+        "balance_before": before.left().balance,
+        "balance_after": after.left().balance,
     }
     event = assembled(ReservationGranted, fields)
     return _output(record, "granted", event)
@@ -108,6 +110,7 @@ def _other_side(reservation: Reservation) -> Measured | None:
     return None if same and as_asked else reservation.stated()
 
 
+@later
 def refused(
     record: Recorded[Any],
     asked: OfReservation,
@@ -122,7 +125,7 @@ def refused(
     return _output(record, "refused", event)
 
 
-def repeated(record: Recorded[Any], known: Reservation, license_: License) -> Output:
+def repeated(record: Recorded[Any], known: Reservation, license_: License) -> Saying:
     """Answer a request that was seen before: it exists, was let go, or says something else."""
     if known.request is None or known.state == "closed":
         return refused(record, record.event, HoldReason.NO_LICENSE, "voided before", "voided")
@@ -151,6 +154,7 @@ def _same_facts(known: Reservation, request: Any) -> bool:
     return bool(changed(known.request, **ignored) == request)
 
 
+@later
 def withdrawn(
     record: Recorded[Any],
     reservation_id: str,
@@ -167,6 +171,7 @@ def withdrawn(
     return _output(record, "withdrawn", event)
 
 
+@later
 def posted(  # noqa: PLR0913 - what a posting says, each by name
     record: Recorded[Any],
     asked: OfReservation,
@@ -203,6 +208,7 @@ def posted(  # noqa: PLR0913 - what a posting says, each by name
     return _output(record, "posted", event)
 
 
+@later
 def not_applied(record: Recorded[Model], license_id: str, result: str, text: str) -> Output:
     """Say that an event on a license was not applied, and why."""
     event = built(

@@ -3,15 +3,14 @@
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from pydantic import Field
 
 from schemas.base import LARGEST, Amount, Instant, Model, Sum, assembled, built
 from schemas.checks import Balance, Measured, ReservationRequested
 from schemas.decisions import HoldReason
-from schemas.envelope import Output
-from schemas.fold import Partition
+from schemas.fold import Partition, Saying
 from schemas.licenses import LicenseTerms
 from schemas.regimes import day_in
 
@@ -50,6 +49,8 @@ class License(Model):
 
     `terms` is null while only later events or unreadable records of it are known.
     """
+
+    __slots__ = ("_left",)
 
     license_id: str
     terms: LicenseTerms | None = None
@@ -128,22 +129,19 @@ class License(Model):
     def left(self) -> "Left":
         """What may still be granted, counted once for each state of the license.
 
-        A fold asks several times a record, before and after. What is remembered beside the fields
-        is used only while every amount it was counted from is still the same object.
+        A fold asks several times a record, before and after. It is remembered beside the fields,
+        where no copy takes it along.
         """
-        own = self.__dict__
-        found: Left | None = own.get("_left")
-        if found is not None:
-            used, reserved, used_value, reserved_value = found.drawn
-            if (
-                reserved is own["reserved_quantity"]
-                and used is own["used_quantity"]
-                and found.terms is own["terms"]
-                and reserved_value is own["reserved_value"]
-                and used_value is own["used_value"]
-            ):
-                return found
-        own["_left"] = found = Left.of(self)
+        try:
+            found: Left = _left_of(self)
+        except AttributeError:
+            found = self.count()
+        return found
+
+    def count(self) -> "Left":
+        """Count what may still be granted, and remember it."""
+        found = Left(self)
+        _set_left(self, found)
         return found
 
     @property
@@ -174,14 +172,40 @@ class License(Model):
         return value_fits and drawn <= with_tolerance(terms.quantity, terms.over_percent)
 
 
-class Left(NamedTuple):
-    """What is left of a license, and the amounts it was counted from."""
+_left_of: Final = License.__dict__["_left"].__get__
+_set_left: Final = License.__dict__["_left"].__set__
 
-    quantity: Decimal | None
-    value: Decimal | None
-    balance: Balance
-    terms: LicenseTerms | None
-    drawn: tuple[Decimal, Decimal, Decimal, Decimal]
+
+class Left:
+    """What is left of a license."""
+
+    __slots__ = ("_balance", "quantity", "terms", "value")
+
+    def __init__(self, license_: License) -> None:
+        """Count what is left."""
+        own = license_.__dict__
+        self.terms = terms = license_.terms
+        self.quantity: Decimal | None = ZERO if terms is None else terms.quantity
+        self.value: Decimal | None = ZERO if terms is None else terms.value
+        if self.quantity is not None:
+            self.quantity = self.quantity - own["used_quantity"] - own["reserved_quantity"]
+        if self.value is not None:
+            self.value = self.value - own["used_value"] - own["reserved_value"]
+        self._balance: Balance | None = None
+
+    @property
+    def balance(self) -> Balance:
+        """What is left, never below zero; put together once, and only where it is told."""
+        if self._balance is None:
+            terms, quantity, value = self.terms, self.quantity, self.value
+            told = {
+                "quantity": ZERO if quantity is not None and quantity < ZERO else quantity,
+                "unit": None if terms is None else terms.unit,
+                "value": ZERO if value is not None and value < ZERO else value,
+                "currency": None if terms is None else terms.currency,
+            }
+            self._balance = assembled(Balance, told)
+        return self._balance
 
     def overdraft(self) -> Balance | None:
         """What was drawn beyond the license; None where nothing."""
@@ -194,30 +218,6 @@ class Left(NamedTuple):
             value=min(max(-(self.value or ZERO), ZERO), LARGEST),
             currency=self.balance.currency,
         )
-
-    @classmethod
-    def of(cls, license_: License) -> "Left":
-        """Count what is left."""
-        own = license_.__dict__
-        terms: LicenseTerms | None = own["terms"]
-        used, reserved = own["used_quantity"], own["reserved_quantity"]
-        used_value, reserved_value = own["used_value"], own["reserved_value"]
-        drawn = (used, reserved, used_value, reserved_value)
-        quantity: Decimal | None = ZERO
-        value: Decimal | None = ZERO
-        if terms is not None:
-            quantity, value = terms.quantity, terms.value
-        if quantity is not None:
-            quantity = quantity - used - reserved
-        if value is not None:
-            value = value - used_value - reserved_value
-        told = {
-            "quantity": ZERO if quantity is not None and quantity < ZERO else quantity,
-            "unit": terms.unit if terms is not None else None,
-            "value": ZERO if value is not None and value < ZERO else value,
-            "currency": terms.currency if terms is not None else None,
-        }
-        return cls(quantity, value, assembled(Balance, told), terms, drawn)
 
 
 def with_tolerance(quantity: Decimal, percent: Decimal | None) -> Decimal:
@@ -276,20 +276,24 @@ class Reservation(Model):
     closed_at: Instant | None = None
 
     @property
+    def set_aside(self) -> tuple[Decimal, Decimal]:
+        """What is still set aside for this line, in quantity and in value."""
+        own = self.__dict__
+        if own["state"] == "closed":
+            return ZERO, ZERO
+        rest, value = own["quantity"] - own["used_quantity"], own["value"]
+        left = ZERO if value is None else value - own["used_value"]
+        return rest if rest > ZERO else ZERO, left if left > ZERO else ZERO
+
+    @property
     def open_quantity(self) -> Decimal:
         """What is still set aside for this line."""
-        if self.state == "closed":
-            return ZERO
-        rest = self.quantity - self.used_quantity
-        return rest if rest > ZERO else ZERO
+        return self.set_aside[0]
 
     @property
     def open_value(self) -> Decimal:
         """The value still set aside for this line."""
-        if self.state == "closed" or self.value is None:
-            return ZERO
-        rest = self.value - self.used_value
-        return rest if rest > ZERO else ZERO
+        return self.set_aside[1]
 
     def stated(self) -> Measured | None:
         """What it covers, as the line states it: the other side of the conversion."""
@@ -308,7 +312,7 @@ class Reservation(Model):
 
 Aggregate = Mapping[str, Model]
 """A license and its reservations, by name."""
-Effect = tuple[dict[str, Model | None], list[Output]]
+Effect = tuple[dict[str, Model | None], list[Saying]]
 """Entities that change, and answers to give."""
 
 

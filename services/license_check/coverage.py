@@ -7,6 +7,7 @@ A license covers only what it names in every respect; a restriction that cannot 
 from collections.abc import Callable, Iterable
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from schemas.checks import RequestedItem
@@ -68,13 +69,26 @@ def _holder(terms: LicenseTerms, asked: Asked) -> Refusal | None:
 
 def names_item(terms: LicenseTerms, item: RequestedItem) -> bool:
     """Every list that names something must name the item; naming nothing covers nothing."""
-    fits = bool(terms.codes or terms.categories or terms.materials)
-    if fits and terms.codes:
-        fits = _any_named(terms.codes, item.codes, code_covers)
-    if fits and terms.categories:
-        fits = ANY in terms.categories or str(item.category) in terms.categories
-    if fits and terms.materials:
-        fits = _any_named(terms.materials, item.materials, same_name)
+    return _names(
+        (terms.codes, terms.categories, terms.materials),
+        (item.codes, item.category, item.materials),
+    )
+
+
+Named = tuple[str, ...]
+
+
+@lru_cache(maxsize=16_384)
+def _names(allowed: tuple[Named, Named, Named], own: tuple[Named, int | None, Named]) -> bool:
+    """Compare the lists. Remembered: few kinds of goods are sold, on fewer licenses."""
+    codes, categories, materials = allowed
+    fits = bool(codes or categories or materials)
+    if fits and codes:
+        fits = _any_named(codes, own[0], code_covers)
+    if fits and categories:
+        fits = ANY in categories or str(own[1]) in categories
+    if fits and materials:
+        fits = _any_named(materials, own[2], same_name)
     return fits
 
 
@@ -87,15 +101,8 @@ def _item(terms: LicenseTerms, asked: Asked) -> Refusal | None:
     return Refusal(HoldReason.ITEM_MISMATCH, f"would have to name {wanted}")
 
 
-def _any_named(
-    allowed: tuple[str, ...], own: tuple[str, ...], covers: Callable[[str, str], bool]
-) -> bool:
-    if ANY in allowed:
-        return True
-    for value in own:
-        if value in allowed:
-            return True
-    return any(covers(entry, value) for entry in allowed for value in own)
+def _any_named(allowed: Named, own: Named, covers: Callable[[str, str], bool]) -> bool:
+    return ANY in allowed or any(covers(entry, value) for entry in allowed for value in own)
 
 
 def _destination(terms: LicenseTerms, asked: Asked) -> Refusal | None:
@@ -176,7 +183,9 @@ def _draw(terms: LicenseTerms, asked: Asked) -> Draw | Refusal:
         if value is None or currency is None:
             text = f"limited in {terms.currency}; the line states no value"
             return Refusal(HoldReason.UNIT_MISMATCH, text)
-        value = exchanged(value, currency, terms.currency, asked.conversions, asked_at(asked))
+        if currency != terms.currency:
+            moment = asked_at(asked)
+            value = exchanged(value, currency, terms.currency, asked.conversions, moment)
         if value is None:
             text = f"limited in {terms.currency}; no rate of the last 31 days for {currency}"
             return Refusal(HoldReason.UNIT_MISMATCH, text)

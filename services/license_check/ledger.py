@@ -4,11 +4,11 @@ Conservation holds at every offset, in quantity and in value:
 authorized = used + reserved + remaining - overdrawn, and nothing is granted beyond authorized.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from schemas.base import built, changed, plain
+from schemas.base import Model, built, changed, plain
 from schemas.checks import (
     DeadlineDue,
     ReservationAdjusted,
@@ -22,7 +22,7 @@ from schemas.checks import (
 )
 from schemas.decisions import HoldReason
 from schemas.envelope import Recorded
-from schemas.fold import Partition, Step, count_exactly
+from schemas.fold import Partition, Said, Step, count_exactly
 from schemas.licenses import (
     BalanceAdjusted,
     LicenseAmended,
@@ -73,7 +73,7 @@ def fold(aggregate: Aggregate, record: Recorded[Any], partition: Partition) -> S
         if warnings:
             changes[LICENSE] = watched
             outputs += warnings
-    return Step(partition, changes, tuple(outputs))
+    return Step(partition, changes, Said(outputs))
 
 
 def _reservation(aggregate: Aggregate, reservation_id: str) -> Reservation | None:
@@ -83,16 +83,18 @@ def _reservation(aggregate: Aggregate, reservation_id: str) -> Reservation | Non
 
 def _assert_conserved(license_: License, *, alone: bool) -> None:
     """Reserved never falls below zero; a license without reservations has nothing reserved."""
-    assert license_.reserved_quantity >= ZERO, "reserved quantity below zero"
-    assert license_.reserved_value >= ZERO, "reserved value below zero"
-    assert license_.reserved_quantity == ZERO or not alone, "reserved without a reservation"
+    own = license_.__dict__
+    assert own["reserved_quantity"] >= ZERO, "reserved quantity below zero"
+    assert own["reserved_value"] >= ZERO, "reserved value below zero"
+    assert not (alone and own["reserved_quantity"]), "reserved without a reservation"
 
 
 def _request(
     license_: License, aggregate: Aggregate, record: Recorded[Any], partition: Partition
 ) -> Effect:
     request: ReservationRequested = record.event
-    known = _reservation(aggregate, request.reservation_id)
+    name = request.reservation_id
+    known = _reservation(aggregate, name)
     if known is not None:
         return {}, [answers.repeated(record, known, license_)]
     judged = judge(license_, request, partition)
@@ -102,24 +104,25 @@ def _request(
     if isinstance(part, Refusal):
         return {}, [answers.refused(record, request, part.reason, part.change)]
     assert license_.terms is not None, "judged above"
+    drawn = part.draw
     reservation = built(
         Reservation,
         request=request,
         state="open",
-        quantity=part.draw.quantity,
-        unit=part.draw.unit,
-        value=part.draw.value,
-        currency=part.draw.currency,
+        quantity=drawn.quantity,
+        unit=drawn.unit,
+        value=drawn.value,
+        currency=drawn.currency,
         stated_quantity=part.quantity,
         stated_value=part.value,
-        documents=part.draw.documents,
+        documents=drawn.documents,
         released=bool(request.alone) and part.quantity is None,
-        valid_to=_last_day(license_.terms.valid_to, part.draw),
+        valid_to=_last_day(license_.terms.valid_to, drawn),
         granted_offset=record.offset,
     )
     after = posted(license_, None, reservation)
     answer = answers.granted(record, reservation, "granted", license_, after)
-    return {LICENSE: after, request.reservation_id: reservation}, [answer]
+    return {LICENSE: after, name: reservation}, [answer]
 
 
 def _last_day(valid_to: date, draw: Draw) -> date:
@@ -140,27 +143,22 @@ def _released(
 
 def judge(license_: License, request: ReservationRequested, partition: Partition) -> Draw | Refusal:
     """Decide a request on the license as it stands at this offset, but for what remains of it."""
-    refusal = _state(license_, clock_of(request, partition))
-    if refusal is not None:
-        return refusal
-    assert license_.terms is not None, "a license without terms is unknown"
+    state = license_.state_at(clock_of(request, partition))
+    if state in STATE_REASONS:
+        return Refusal(STATE_REASONS[state], f"the license is {state}")
+    terms = license_.terms
+    assert terms is not None, "a license without terms is unknown"
     days = days_of(request, partition.log_time)
-    covered = coverage(license_.terms, request, days, license_.documents)
+    covered = coverage(terms, request, days, license_.documents)
     if isinstance(covered, Refusal):
         return covered
-    limit = shipments_max(license_.terms)
+    limit = shipments_max(terms)
     if limit is not None and request.key not in license_.open_orders:
         taken = license_.shipments_made + len(license_.open_orders)
         if taken >= limit:
             text = f"{limit} shipments are allowed; {taken} are made or set aside"
             return Refusal(HoldReason.LICENSE_EXHAUSTED, text)
     return covered
-
-
-def _state(license_: License, moment: datetime) -> Refusal | None:
-    state = license_.state_at(moment)
-    reason = STATE_REASONS.get(state)
-    return None if reason is None else Refusal(reason, f"the license is {state}")
 
 
 def _confirm(
@@ -229,6 +227,8 @@ def _adjust(
 
 def _without(license_: License, known: Reservation) -> License:
     """Take a reservation off the documents and orders it counts with: its new totals replace it."""
+    if not (license_.documents or license_.open_orders):
+        return license_
     gone = changed(known, state="closed", used_quantity=ZERO, used_value=ZERO)
     return posted(license_, known, gone)
 
@@ -266,20 +266,14 @@ def _void(
     return {LICENSE: freed, told.reservation_id: after}, [answer]
 
 
-def forget(aggregate: Aggregate, log_time: datetime) -> Iterable[str]:
-    """Name reservations that were closed long ago: nothing more will be said of them.
+def forget(entity: Model) -> datetime | None:
+    """Tell when a closed reservation is forgotten: nothing more will be said of it by then.
 
     What shipped is kept longer, for the goods may come back.
     """
-    before, shipped_before = log_time - KEPT, log_time - KEPT_SHIPPED
-    for name, entity in aggregate.items():
-        if not isinstance(entity, Reservation):
-            continue
-        closed_at = entity.closed_at
-        if closed_at is None or closed_at > before:
-            continue
-        if (closed_at <= shipped_before or not entity.used_quantity) and entity.state == "closed":
-            yield name
+    if not isinstance(entity, Reservation) or entity.state != "closed" or entity.closed_at is None:
+        return None
+    return entity.closed_at + (KEPT_SHIPPED if entity.used_quantity else KEPT)
 
 
 Handler = Callable[[License, Aggregate, Recorded[Any], Partition], Effect]

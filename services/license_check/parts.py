@@ -25,7 +25,8 @@ class Part(NamedTuple):
 
 def part_of(license_: License, request: ReservationRequested, draw: Draw) -> Part | Refusal:
     """Fit a covered request into what remains of a license."""
-    left, left_value, *_ = license_.left()
+    standing = license_.left()
+    left, left_value = standing.quantity, standing.value
     short = left is not None and left < draw.quantity
     short_value = left_value is not None and left_value < (draw.value or ZERO)
     if not short and not short_value:

@@ -17,25 +17,25 @@ That they were made is counted apart: one that is told of again after it was for
 
 def posted(license_: License, before: Reservation | None, after: Reservation) -> License:
     """Move the sums of a license by the change of one of its reservations."""
-    reserved = license_.reserved_quantity + after.open_quantity
-    reserved_value = license_.reserved_value + after.open_value
-    used, used_value = license_.used_quantity, license_.used_value
+    own = license_.__dict__
+    reserved, reserved_value = own["reserved_quantity"], own["reserved_value"]
+    used, used_value = own["used_quantity"], own["used_value"]
     if before is not None:
-        reserved -= before.open_quantity
-        reserved_value -= before.open_value
-    if before is not None or after.shipments:
-        used += after.used_quantity - (before.used_quantity if before else ZERO)
-        used_value += after.used_value - (before.used_value if before else ZERO)
+        quantity, value = before.set_aside
+        reserved, reserved_value = reserved - quantity, reserved_value - value
+        used, used_value = used - before.used_quantity, used_value - before.used_value
+    quantity, value = after.set_aside
     moved = changed(
         license_,
-        reserved_quantity=reserved,
-        reserved_value=reserved_value,
-        used_quantity=used,
-        used_value=used_value,
+        reserved_quantity=reserved + quantity,
+        reserved_value=reserved_value + value,
+        used_quantity=used + after.used_quantity,
+        used_value=used_value + after.used_value,
     )
     terms = license_.terms
     if terms is not None and (after.documents or (terms.max_shipments or terms.conditions)):
-        return _counted(moved, before, after)
+        moved = _counted(moved, before, after)
+    moved.count()
     return moved
 
 

@@ -13,8 +13,8 @@ from typing import Any, Final
 from schemas.base import Model, changed, plain
 from schemas.checks import DeadlineDue
 from schemas.decisions import HoldReason
-from schemas.envelope import Output, Recorded
-from schemas.fold import Partition
+from schemas.envelope import Recorded
+from schemas.fold import Partition, Saying
 from schemas.licenses import (
     BalanceAdjusted,
     LicenseAmended,
@@ -137,7 +137,7 @@ def _shortened(
     aggregate: Aggregate,
     record: Recorded[Any],
     changes: dict[str, Model | None],
-    outputs: list[Output],
+    outputs: list[Saying],
 ) -> Effect:
     """Tell every reservation that stands when the license now ends: no release may outlast it."""
     terms = license_.terms
@@ -305,7 +305,7 @@ def withdraw(
     is not released, of those the newest first, and names in the answer what shrank it.
     """
     changes: dict[str, Model | None] = {LICENSE: license_}
-    outputs: list[Output] = []
+    outputs: list[Saying] = []
     standing = [
         (name, entity)
         for name, entity in aggregate.items()

@@ -10,8 +10,8 @@ from typing import Any
 
 from schemas.base import Model, built, changed, plain
 from schemas.checks import Measured, ReservationReturned, ReservationSettled
-from schemas.envelope import Output, Recorded
-from schemas.fold import Partition
+from schemas.envelope import Recorded
+from schemas.fold import Partition, Saying
 from schemas.licenses import LicenseTerms
 from schemas.regimes import day_in
 from services.license_check import answers, conditions, register
@@ -79,7 +79,7 @@ def _withdraw_rest(
     license_: License,
     aggregate: Aggregate,
     changes: dict[str, Model | None],
-    answer: Output,
+    answer: Saying,
     record: Recorded[Any],
     partition: Partition,
 ) -> Effect:

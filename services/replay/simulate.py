@@ -16,7 +16,7 @@ from schemas.base import Model
 from schemas.checks import DeadlineDue, Rate
 from schemas.decisions import OrderClosed, OrderRejected
 from schemas.envelope import Output, Recorded, derived_id
-from schemas.fold import FORGET_EVERY, Forget, Partition
+from schemas.fold import FORGET_EVERY, Forget, Partition, long_over
 from schemas.topics import CHECKS, CLASSIFIED, DECISIONS, LICENSES, ORDERS, PARTITIONS
 from services.classification.orders import Classifier, Products
 from services.hold_release.state import OrderState
@@ -92,7 +92,7 @@ class Orders:
         """Forget what is long over, as the runtime does; only what is over can be."""
         own = self._closed.get(partition.number, {})
         for key in list(own):
-            if not list(forget(self.of(key), partition.log_time)):
+            if not long_over(self.of(key), partition.log_time, forget):
                 continue
             del own[key]
             self._recent.pop(key, None)
@@ -127,7 +127,7 @@ class Books:
         for key, aggregate in self.aggregates.items():
             if partition_of(key.encode(), self._partitions) != partition.number:
                 continue
-            for name in list(forget(aggregate, partition.log_time)):
+            for name in long_over(aggregate, partition.log_time, forget):
                 aggregate.put(name, None)
 
 
@@ -155,7 +155,7 @@ class Folding:
         if step.changes:
             self.memory.put(key, step.changes)
             self._note(key, self.memory.state(key))
-        return step.outputs
+        return tuple(step.outputs)
 
     def _note(self, key: str, root: Model | None) -> None:
         found = dict(self.stage.due(root)) if root is not None else {}

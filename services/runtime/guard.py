@@ -37,12 +37,14 @@ def _release(event: OrderReleased) -> Broken | None:
     """I3: every line × regime is settled, a license is drawn where one settles, time is left."""
     if event.decision != "RELEASED" or event.reasons:
         return Broken("I2", f"{event.key} seq {event.seq}: a release that says {event.decision}")
-    drawn = {(each.line_id, each.regime) for each in event.licenses}
+    drawn = {(each.line_id, each.license_id) for each in event.licenses}
     settled = bool(event.lines)
     for line in event.lines:
         settled = settled and bool(line.regimes)
         for regime, each in line.regimes.items():
-            if each.settled_by is None or (each.settled_by == "license" and not drawn):
+            own = {(line.line_id, name) for name in each.license_ids}
+            undrawn = each.settled_by == "license" and not (own and own <= drawn)
+            if each.settled_by is None or undrawn:
                 return Broken("I3", f"{event.key}: line {line.line_id} is open under {regime}")
     if not settled:
         return Broken("I3", f"{event.key}: released without a line or a regime")

@@ -1,7 +1,8 @@
 """One partition of a fold in memory: its aggregates, and the digests that prove them."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -69,6 +70,8 @@ class Memory:
     whole: bool = False
     """Whether all of it must be written, because it did not come from Redis."""
     space: str = ""
+    _over: list[tuple[datetime, str, str]] | None = None
+    """When each entity that is over may be forgotten, the earliest first; null: not looked yet."""
     redelivered: int = 0
     """Records below its place that came again, and records that changed nothing and said nothing:
     counted here, and taken by the collector of metrics."""
@@ -84,16 +87,15 @@ class Memory:
         """Whether it still folds again what was known: nobody may read it, or resume from it."""
         return self.offset < self.whole_from
 
-    def fold(self, fold: Fold, read: Read, forget: Forget | None = None) -> tuple[Output, ...]:
+    def fold(self, fold: Fold, read: Read, forget: Forget | None = None) -> Sequence[Output]:
         """Fold one record; return what it says, or nothing below the committed offset."""
         record: Recorded[Model] = read.record
         if record.offset < self.offset:
             self.redelivered += 1
             return ()
-        step = fold(
-            self.aggregates.get(record.key, {}), record, self.partition.at(record.logged_at)
-        )
-        self._apply(record.key, step)
+        key = record.key
+        step = fold(self.aggregates.get(key, {}), record, self.partition.at(record.logged_at))
+        self._apply(key, step)
         self.without_effect += not (step.changes or step.outputs)
         if isinstance(record.event, FoldVersion):
             self.version = record.event.version
@@ -101,8 +103,8 @@ class Memory:
         self.chain = hashlib.sha256(self.chain.encode() + value).hexdigest()
         self.last_sha256 = hashlib.sha256(value).hexdigest()
         self.offset = record.offset + 1
-        if forget is not None and self.offset % FORGET_EVERY == 0:
-            self._forget(forget)
+        if forget is not None:
+            self._forget(forget, key, step.changes)
         return step.outputs if record.offset >= self.emit_from else ()
 
     def _apply(self, key: str, step: Step) -> None:
@@ -120,14 +122,42 @@ class Memory:
         if not self.whole:
             self.dirty[field_of(key, name)] = None
 
-    def _forget(self, forget: Forget) -> None:
-        """Drop what is long over."""
-        for key, aggregate in list(self.aggregates.items()):
-            for name in list(forget(aggregate, self.partition.log_time)):
-                del aggregate[name]
-                self._changed(key, name)
-            if not aggregate:
-                del self.aggregates[key]
+    def _forget(self, forget: Forget, key: str, changes: Mapping[str, Model | None]) -> None:
+        """Note when what changed is long over; at fixed offsets, drop what is.
+
+        All is looked at once, when there is something to drop for the first time, and put in order.
+        """
+        if self._over is not None:
+            for name in changes:
+                self._note_over(forget, key, name)
+        if self.offset % FORGET_EVERY:
+            return
+        if self._over is None:
+            self._over = []
+            for own, name, _ in self.entities():
+                self._note_over(forget, own, name)
+        now = self.partition.log_time
+        while self._over and self._over[0][0] <= now:
+            _, own, name = heapq.heappop(self._over)
+            self._drop(forget, own, name, now)
+
+    def _note_over(self, forget: Forget, key: str, name: str) -> None:
+        entity = self.aggregates[key].get(name)
+        at = None if entity is None else forget(entity)
+        if at is not None and self._over is not None:
+            heapq.heappush(self._over, (at, key, name))
+
+    def _drop(self, forget: Forget, key: str, name: str, now: datetime) -> None:
+        """Drop an entity that is over, unless it changed since that was noted."""
+        aggregate = self.aggregates.get(key, {})
+        entity = aggregate.get(name)
+        at = None if entity is None else forget(entity)
+        if at is None or at > now:
+            return
+        del aggregate[name]
+        self._changed(key, name)
+        if not aggregate:
+            del self.aggregates[key]
 
     def put(self, entity_field: bytes, entity: Model, digest: int) -> None:
         """Put back an entity that was remembered."""

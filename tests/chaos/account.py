@@ -49,6 +49,7 @@ from tests.chaos.figures import (
     what_left,
 )
 from tests.chaos.found import Violation
+from tests.chaos.gone import Gone
 from tests.chaos.logs import Entry, Logs
 from tests.chaos.measures import drawn, worth
 from tests.chaos.proof import proving
@@ -71,6 +72,7 @@ class Books:
         """(ledger partition, offset, reservation) → the facts it was granted or confirmed on."""
         self.until: dict[tuple[int, int, str], datetime] = {}
         """Likewise → when the license was to end then."""
+        self.gone = Gone(logs)
         self._answers = _answers(logs)
         self._seen: set[tuple[str, str]] = set()
         self._repeated = False

@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from itertools import chain
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ from schemas.topics import CHECKS, ORDERS
 from tests.chaos.account import Books
 from tests.chaos.cover import ends
 from tests.chaos.found import Violation
+from tests.chaos.gone import Told
 from tests.chaos.logs import Entry, Logs
 from tests.chaos.orders import decided
 
@@ -40,6 +42,7 @@ FRESH: Final = timedelta(seconds=30)
 class Known:
     """What `orders.checks` said of one order before a release was decided."""
 
+    told: Told
     assessed: OrderAssessed | None = None
     grants: dict[str, list[Entry]] = field(default_factory=dict)
     """By reservation: each yes since the last no."""
@@ -83,7 +86,7 @@ def _faults(
 
 
 def _known(before: list[Entry], event: OrderReleased) -> Known:
-    known = Known()
+    known = Known(told=Told.by(before))
     for each in before:
         said = each.event
         wanted = (event.revision, event.check)
@@ -174,6 +177,10 @@ def _by_license(
     assessed: AssessedRegime,
 ) -> Iterator[str]:
     drawn = [d for d in event.licenses if (d.line_id, d.regime) == (line_id, regime)]
+    if not drawn and assessed.verdict.decision is Verdict.OVERLAP_EXCLUDED:
+        # What the regime routed to needs itself, for the same line, settles the overlap too.
+        routed = {(line_id, other) for other in assessed.verdict.routed_to}
+        drawn = [d for d in event.licenses if (d.line_id, d.regime) in routed]
     if not drawn or len({each.license_id for each in drawn}) != len(drawn):
         yield f"{len(drawn)} licenses are drawn"
         return
@@ -183,7 +190,7 @@ def _by_license(
         if facts is None:
             return
         asked.append(facts)
-    yield from _as_asked(event, known, asked, line_id, regime, assessed)
+    yield from _as_asked(event, known, books, asked, line_id, regime, assessed)
 
 
 def _rests_on(
@@ -232,6 +239,7 @@ def outlasting(logs: Logs, books: Books) -> Iterator[Violation]:
 def _as_asked(
     event: OrderReleased,
     known: Known,
+    books: Books,
     asked: list[ReservationRequested],
     line_id: str,
     regime: str,
@@ -241,21 +249,26 @@ def _as_asked(
     assert known.assessed is not None, "checked by the caller"
     order = known.assessed.order
     line = next(line for line in order.lines if line.line_id == line_id)
-    yield from _enough(asked, line)
+    yield from _enough(asked, line, books.gone.elsewhere(asked, line, known.told))
     for each in asked:
         yield from _same_facts(event, each, order, line, regime, assessed)
 
 
-def _enough(asked: list[ReservationRequested], line: OrderLine) -> Iterator[str]:
-    """What is set aside is what the line wants: exactly, or more while a recall is waited for."""
+def _enough(asked: list[ReservationRequested], line: OrderLine, gone: Decimal) -> Iterator[str]:
+    """What is set aside, and what left before on other licenses, is what the line wants.
+
+    Exactly, or more while a recall is waited for.
+    """
     if any(each.unit != line.unit for each in asked):
         yield f"asked in {[each.unit for each in asked]}, ordered in {line.unit}"
     quantity = sum((each.quantity for each in asked), ZERO)
     value = sum((each.value or ZERO for each in asked), ZERO)
-    if quantity < line.quantity:
-        yield f"{quantity} {line.unit} are set aside, {line.quantity} ordered"
-    if line.value is not None and value < line.value:
-        yield f"{value} is set aside, worth {line.value}"
+    if quantity + gone < line.quantity:
+        yield f"{quantity} {line.unit} are set aside, {gone} left, {line.quantity} ordered"
+    if line.value is not None and value < Fraction(line.value) * (
+        1 - Fraction(gone) / Fraction(line.quantity)
+    ):
+        yield f"{value} is set aside, worth {line.value}, of which {gone} {line.unit} left"
     if len(asked) == 1 and quantity == line.quantity and asked[0].net_weight != line.net_weight:
         yield f"weight: asked {asked[0].net_weight}, ordered {line.net_weight}"
 
@@ -272,6 +285,7 @@ def _same_facts(
     verdict = assessed.verdict
     overlap = verdict.decision is Verdict.OVERLAP_EXCLUDED
     routed = overlap and asked.regime in verdict.routed_to
+    denied = verdict.decision is Verdict.DENY_PRESUMED or (routed and asked.names_end_user)
     facts: dict[str, tuple[Any, Any]] = {
         "order": (asked.key, event.key),
         "line": (asked.line_id, line.line_id),
@@ -284,7 +298,7 @@ def _same_facts(
         "documents": (asked.documents, order.documents),
         "ship date": (asked.requested_ship_date, order.requested_ship_date),
         "basis": (asked.time_basis, event.time_basis),
-        "denial": (asked.names_end_user, verdict.decision is Verdict.DENY_PRESUMED),
+        "denial": (asked.names_end_user, denied),
     }
     yield from (f"{name}: asked {a}, ordered {b}" for name, (a, b) in facts.items() if a != b)
     codes = {verdict.control_code, verdict.annex_i, verdict.eccn}

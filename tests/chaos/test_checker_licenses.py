@@ -3,14 +3,15 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from schemas.checks import ReservationWithdrawn
-from schemas.decisions import HoldReason
+from schemas.decisions import DrawnLicense, HoldReason
 from schemas.licenses import LicenseRevoked
-from schemas.orders import OrderCancelled
+from schemas.orders import OrderCancelled, ShippedLine
 from schemas.topics import CHECKS, LICENSES
 from tests.chaos.handmade import KEY, LICENSE, Handmade, broken, dead_letter_of, released, void_of
 from tests.support import builders as make
@@ -208,6 +209,56 @@ def test_it_finds_a_release_of_another_order_than_was_placed() -> None:
     made.assess()
     made.request()
     made.release(made.grant())
+
+    assert "I3" in broken(made)
+
+
+def on_two_licenses(made: Handmade, first: str, second: str, unit: str = "kg") -> None:
+    """Some of the line leaves on one license; then the rest is released on another grant."""
+    grant = made.grant()
+    made.release(grant)
+    parts = (ShippedLine(line_id="L1", quantity=Decimal(first), unit=unit),)
+    told = make.shipped("s1", "d1", final=False, lines=parts)
+    made.put(CHECKS.name, KEY, told, source="erp")
+    settle = make.settle("r1", "s1", first, final=False, unit=unit, value="400")
+    made.put(LICENSES.name, LICENSE, settle)
+    again = make.requested(
+        "r2", second, value=str(Decimal(second) * 100), currency="USD", item=make.CLEAR.item
+    )
+    made.put(LICENSES.name, LICENSE, again)
+    after = 90 - Decimal(second)
+    grant = made.grant("r2", at=3, before="90", after=str(after), quantity=second)
+    made.hold(grant)
+    drawn = DrawnLicense(
+        license_id=LICENSE, line_id="L1", regime="CN", quantity=Decimal(second), unit="kg",
+        ledger_partition=0, ledger_offset=3,
+    )  # fmt: skip
+    made.release(grant, licenses=(drawn,))
+
+
+def test_it_counts_what_left_on_another_license_before() -> None:
+    made = Handmade()
+    made.license()
+    made.place()
+    made.assess()
+    made.request()
+    on_two_licenses(made, "4", "6")
+
+    assert broken(made) == set()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "unit"), [("4", "5", "kg"), ("3", "6", "kg"), ("4", "6", "lb")]
+)
+def test_it_finds_a_release_of_more_than_is_set_aside_or_gone(
+    first: str, second: str, unit: str
+) -> None:
+    made = Handmade()
+    made.license()
+    made.place()
+    made.assess()
+    made.request()
+    on_two_licenses(made, first, second, unit)
 
     assert "I3" in broken(made)
 

@@ -57,6 +57,8 @@ LINES: list[Regimes] = [
     held_by("DENY_PRESUMED", Verdict.DENY_PRESUMED, "cn-1"),
     held_by("NO_LICENSE", Verdict.LICENSE_REQUIRED),
     {"CN": settled(Verdict.OVERLAP_EXCLUDED, "us-1", routed_to=("US",)), "US": CLEAR},
+    {"CN": settled(Verdict.OVERLAP_EXCLUDED, "us-1", routed_to=("US",)),
+     "US": settled(Verdict.LICENSE_REQUIRED, "us-1")},
     {"CN": CLEAR, "US": settled(Verdict.REVIEW)},
 ]  # fmt: skip
 kinds = st.sampled_from(LINES)

@@ -77,7 +77,7 @@ class FoldRun:
             else:
                 kept[name] = again(entity)
         self.outputs += step.outputs
-        return step.outputs
+        return tuple(step.outputs)
 
     def repeat(self, at: int = -1) -> tuple[Output, ...]:
         """Append a record again, as a producer that did not hear the acknowledgement does."""

@@ -58,7 +58,7 @@ class Folding:
             else:
                 aggregate[name] = entity
         self.next[record.partition] = record.offset + 1
-        return step.outputs
+        return tuple(step.outputs)
 
 
 class Pipeline:

@@ -29,7 +29,7 @@ class Feed:
         for event in events:
             at = T0 + timedelta(seconds=self.memory.offset)
             one = reading(event, key, "licenses", offset=self.memory.offset, at=at)
-            outputs += self.memory.fold(ledger.fold, one)
+            outputs += tuple(self.memory.fold(ledger.fold, one))
         return outputs
 
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from schemas.fold import long_over
 from services.hold_release.gate import KEPT, forget
 from services.hold_release.state import ORDER, OrderState, Phase, Reservation, Totals
 from tests.support.builders import T0
@@ -33,4 +34,4 @@ def test_only_what_is_long_over_is_forgotten(
         order_source="erp", order_id="o1", phase=phase, closed_at=T0, reservations=reservations
     )
 
-    assert list(forget({ORDER: state}, T0 + age)) == ([ORDER] if gone else [])
+    assert long_over({ORDER: state}, T0 + age, forget) == ([ORDER] if gone else [])

@@ -177,6 +177,23 @@ def test_an_overlap_is_asked_for_as_the_license_that_could_cover_it() -> None:
     assert (request.regime, request.item) == ("EU", item)
 
 
+def test_an_overlap_is_settled_by_what_the_regime_routed_to_draws_itself() -> None:
+    routed = settled(Verdict.OVERLAP_EXCLUDED, "us-1", routed_to=("US",))
+    run = GateRun()
+    run.say(assessed(lines={"CN": routed, "US": settled(Verdict.LICENSE_REQUIRED, "us-1")}))
+    [request] = run.sent(ReservationRequested)
+    assert request.alone
+    run.say(granted(request))
+
+    assert run.decision == "RELEASED"
+    [drawn] = run.last.licenses
+    assert (drawn.license_id, drawn.regime) == ("us-1", "US")
+    decided_as = run.last.lines[0].regimes
+    assert {(each.settled_by, each.license_ids) for each in decided_as.values()} == {
+        ("license", ("us-1",))
+    }
+
+
 def test_an_overlap_without_license_is_not_settled_by_the_other_regime_not_applying() -> None:
     routed = settled(Verdict.OVERLAP_EXCLUDED, routed_to=("US",))
     run = GateRun()

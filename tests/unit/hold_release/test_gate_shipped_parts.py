@@ -10,6 +10,7 @@ from schemas.decisions import BreachRaised
 from schemas.orders import OrderReturned, ShippedLine
 from tests.support.answers import granted
 from tests.support.builders import SOURCE, T0, assessed, drawing, order, shipped
+from tests.support.duo import released as duo_released
 from tests.support.folds import GateRun
 
 
@@ -71,6 +72,28 @@ def test_a_line_told_in_parts_is_judged_and_settled_as_one(
     assert [each.kind for each in run.sent(BreachRaised)] == kinds
 
 
+def test_a_line_told_in_two_units_is_used_up_in_both() -> None:
+    duo = duo_released("10", quantity="100")
+    pounds = ShippedLine(line_id="L1", quantity=Decimal(2), unit="lb")
+    duo.order(shipped("s1", duo.last().decision_id, final=False, lines=(part("4"), pounds)))
+
+    assert duo.balance() == ("4.90718474", "5.09281526")
+    names = [each.shipment_id for each in duo.to_ledger(ReservationSettled)]
+    assert names == ["s1", "s1 (lb)"]
+    assert [each.kind for each in duo.breaches()] == ["over_quantity"]
+
+
+@pytest.mark.parametrize("shipment", ["s1", "s" * 128])
+def test_what_a_second_unit_overdraws_is_told_of_its_shipment(shipment: str) -> None:
+    duo = duo_released("10", quantity="10")
+    pounds = ShippedLine(line_id="L1", quantity=Decimal(20), unit="lb")
+    duo.order(shipped(shipment, duo.last().decision_id, lines=(part("4"), pounds)))
+
+    assert duo.balance() == ("13.0718474", "0")
+    told = [(each.kind, each.shipment_id) for each in duo.breaches()]
+    assert ("overdrawn", shipment) in told
+
+
 def test_a_line_that_came_back_in_parts_is_told_as_one() -> None:
     run = released()
     run.say(shipped("s1", run.last.decision_id))
@@ -81,3 +104,29 @@ def test_a_line_that_came_back_in_parts_is_told_as_one() -> None:
     run.say(event)
 
     assert [each.quantity for each in run.sent(ReservationReturned)] == [Decimal(7)]
+
+
+@pytest.mark.parametrize(("left", "asked"), [("4", ["6"]), ("10", [])])
+def test_what_left_already_is_not_drawn_again_on_another_license(
+    left: str, asked: list[str]
+) -> None:
+    run = released()
+    run.say(shipped("s1", run.last.decision_id, final=False, lines=(part(left),)))
+    run.say(assessed(lines=drawing("cn-2"), check=1))
+    requests = run.sent(ReservationRequested)[1:]
+    assert [(each.license_id, each.quantity, each.value) for each in requests] == [
+        ("cn-2", Decimal(quantity), Decimal(quantity) * 100) for quantity in asked
+    ]
+
+    for request in requests:
+        run.say(granted(request, quantity=left))
+    assert run.decision == "RELEASED"
+
+
+def test_what_left_in_another_unit_is_drawn_in_full() -> None:
+    run = released()
+    pounds = ShippedLine(line_id="L1", quantity=Decimal(10), unit="lb")
+    run.say(shipped("s1", run.last.decision_id, final=False, lines=(pounds,)))
+    run.say(assessed(lines=drawing("cn-2"), check=1))
+
+    assert run.sent(ReservationRequested)[-1].quantity == Decimal(10)

@@ -46,6 +46,7 @@ def test_a_sound_release_passes() -> None:
 
 
 OPEN = {"decision": "REVIEW", "settled_by": None}
+UNNAMED = {"decision": "LICENSE_REQUIRED", "settled_by": "license"}
 NO_TIME_LEFT = {"valid_until": T0}
 
 
@@ -56,6 +57,9 @@ NO_TIME_LEFT = {"valid_until": T0}
         ({"lines": [{"line_id": "L1", "regimes": {}}]}, "I3"),
         ({"lines": []}, "I3"),
         ({"licenses": []}, "I3"),
+        ({"licenses": [DRAWN | {"line_id": "L2"}]}, "I3"),
+        ({"licenses": [DRAWN | {"license_id": "y"}]}, "I3"),
+        ({"lines": [{"line_id": "L1", "regimes": {"CN": UNNAMED}}]}, "I3"),
         (NO_TIME_LEFT, "I3"),
         ({"valid_until": None}, "I3"),
         ({"decision": "HELD"}, "I2"),

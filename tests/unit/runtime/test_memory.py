@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.base import Model
+from schemas.checks import ReservationReturned
 from schemas.envelope import Recorded
 from schemas.fold import FORGET_EVERY, Partition, Step
 from services.license_check import ledger
@@ -23,7 +24,16 @@ from services.runtime.memory import (
     split_field,
 )
 from services.runtime.remember import Place
-from tests.support.builders import T0, license_granted, requested, settle, terms, unreadable, void
+from tests.support.builders import (
+    T0,
+    license_granted,
+    of_reservation,
+    requested,
+    settle,
+    terms,
+    unreadable,
+    void,
+)
 from tests.support.remembering import Feed, content
 from tests.support.wire import reading
 
@@ -176,3 +186,34 @@ def test_put_back_what_was_taken_and_it_sums_up_the_same() -> None:
 
     assert (again.sum, again.roots_sum) == (feed.memory.sum, feed.memory.roots_sum)
     assert content(again) == content(feed.memory)
+
+
+def test_what_changed_since_it_was_over_is_kept_until_it_is_over_again() -> None:
+    feed = Feed(PLACE)
+    feed.say(license_granted(return_credit="automatic"), requested("r1"), requested("r2"))
+    feed.say(settle("r1", "s1", "10", final=True), settle("r2", "s2", "10", final=True))
+    memory = feed.memory
+    memory.offset = FORGET_EVERY - 1
+    _fold(memory, void("r3"), T0 + timedelta(days=1))  # puts what is over in order
+    back = {
+        **of_reservation("r1"), "shipment_id": "s1", "return_id": "b1", "returned_at": T0,
+        "quantity": "10", "unit": "kg",
+    }  # fmt: skip
+    _fold(memory, ReservationReturned.model_validate(back), T0 + timedelta(days=2))
+    assert set(memory.aggregates["cn-1"]) == {"", "r1", "r2", "r3"}
+
+    memory.offset = 2 * FORGET_EVERY - 1
+    _fold(memory, void("r4"), T0 + ledger.KEPT + timedelta(minutes=1))
+    assert set(memory.aggregates["cn-1"]) == {"", "r2", "r3", "r4"}
+
+    memory.offset = 3 * FORGET_EVERY - 1
+    _fold(memory, void("r5"), T0 + ledger.KEPT_SHIPPED + timedelta(minutes=1))
+    assert set(memory.aggregates["cn-1"]) == {"", "r5"}
+
+
+def _fold(memory: Memory, event: Model, at: datetime) -> None:
+    memory.fold(
+        ledger.fold,
+        reading(event, "cn-1", "licenses", offset=memory.offset, at=at),
+        ledger.forget,
+    )
