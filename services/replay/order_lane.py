@@ -21,10 +21,10 @@ from services.replay.ledger_lane import Heard, Said
 from services.replay.links import NO_CAUSE, Link, cause_of, compare
 from services.replay.manifest import Place
 from services.replay.origin import UNCAUSED, foreign
-from services.replay.reading import Archive, Row, said_by
+from services.replay.reading import Archive, said, said_by
 from services.replay.rederive import Rederived, Sensors
 from services.replay.stages import CLASSIFICATION, DETERMINE, GATE, LEDGER, OWN, ROOT
-from services.runtime.codec import Read, read
+from services.runtime.codec import Raw, Read, read
 from services.runtime.murmur import partition_of
 from services.runtime.stage import output_of
 
@@ -149,7 +149,7 @@ class OrderVerifier:
         self.lane.findings += self._archive.findings[before:]
         return self.lane
 
-    def _rows(self, topic: str, told: Told) -> Iterator[Row]:
+    def _rows(self, topic: str, told: Told) -> Iterator[Raw]:
         for row in self._archive.rows(topic, self.at, told):
             self.lane.records += 1
             yield row
@@ -159,7 +159,7 @@ class OrderVerifier:
     def _read_decisions(self, told: Told) -> None:
         for row in self._rows(DECISIONS.name, told):
             self.lane.decisions += 1
-            self._chain.take(row.raw)
+            self._chain.take(row)
             self._heard(row, GATE, (CHECKS.name, self.at))
 
     def _orders(self, told: Told) -> Iterator[Read]:
@@ -171,7 +171,7 @@ class OrderVerifier:
 
     def _classified(self, orders: Stream, told: Told) -> Iterator[Read]:
         for row in self._rows(CLASSIFIED.name, told):
-            cause = cause_of(row.raw.headers)
+            cause = cause_of(row.headers)
             if cause is None or cause[0] != (ORDERS.name, self.at):
                 self._wrong(row, f"names {cause} as its cause, not a record of {ORDERS.name}")
                 yield self._read(row)
@@ -183,9 +183,9 @@ class OrderVerifier:
                 found = self._sensors.classified(row, order)
             yield self._taken(row, found)
 
-    def _checked(self, row: Row, classified: Stream) -> Read:
+    def _checked(self, row: Raw, classified: Stream) -> Read:
         """Read a record of `orders.checks`: determined, answered by the ledger, or from outside."""
-        cause = cause_of(row.raw.headers)
+        cause = cause_of(row.headers)
         if cause is not None and cause[0] == (CLASSIFIED.name, self.at):
             self._causes[CHECKS.name].add(cause[1])
             before = classified.at(cause[1])
@@ -204,20 +204,20 @@ class OrderVerifier:
             self._heard(row, source, cause[0] if from_ledger and cause else (CHECKS.name, self.at))
         return one
 
-    def _heard(self, row: Row, writer: str, source: Place) -> None:
+    def _heard(self, row: Raw, writer: str, source: Place) -> None:
         """Note a record that only a fold may write; whether it did is compared at the end."""
-        written_by = dict(row.raw.headers).get("ce_source")
-        cause = cause_of(row.raw.headers)
+        written_by = dict(row.headers).get("ce_source")
+        cause = cause_of(row.headers)
         expected = LICENSES.name if writer == LEDGER else CHECKS.name
         if written_by != writer.encode() or cause is None or cause[0] != source or (
             source[0] != expected
         ):  # fmt: skip
             self._wrong(row, f"is of {written_by!r}, caused by {cause}: only {writer} writes it")
             return
-        link = self._link(source, (row.raw.topic, self.at))
-        link.recorded.append((row.raw.offset, cause[1], row.said))
+        link = self._link(source, (row.topic, self.at))
+        link.recorded.append((row.offset, cause[1], said(row)))
 
-    def _taken(self, row: Row, found: Rederived | None) -> Read:
+    def _taken(self, row: Raw, found: Rederived | None) -> Read:
         """Read on with what was derived again where it is the same; else with what is recorded."""
         if found is not None:
             self.lane.rederived += 1
@@ -227,8 +227,8 @@ class OrderVerifier:
                 return found.one
         return self._read(row)
 
-    def _read(self, row: Row) -> Read:
-        one = read(row.raw, self._archive.partitions(row.raw.topic))
+    def _read(self, row: Raw) -> Read:
+        one = read(row, self._archive.partitions(row.topic))
         fault = foreign(one.record.event, one.record.source)
         if fault is not None:
             self._wrong(row, fault)
@@ -280,8 +280,8 @@ class OrderVerifier:
         return self._links.setdefault(Between(source, target), Link())
 
     def _compare_all(self, orders: Stream, classified: Stream) -> None:
-        for partition, said in self._incoming.said.items():
-            self._link((LICENSES.name, partition), (CHECKS.name, self.at)).expected += said
+        for partition, answers in self._incoming.said.items():
+            self._link((LICENSES.name, partition), (CHECKS.name, self.at)).expected += answers
         for partition, heard in self._incoming.heard.items():
             self._link((CHECKS.name, self.at), (LICENSES.name, partition)).recorded += heard
         held_back = {
@@ -318,9 +318,9 @@ class OrderVerifier:
                 place = f"{topic}/{self.at}/{offset}"
                 self._found("missing", place, f"{writer} did not answer it", place)
 
-    def _wrong(self, row: Row, text: str) -> None:
-        place = f"{row.raw.topic}/{row.raw.partition}/{row.raw.offset}"
-        order = (row.raw.key or b"").decode(errors="replace")
+    def _wrong(self, row: Raw, text: str) -> None:
+        place = f"{row.topic}/{row.partition}/{row.offset}"
+        order = (row.key or b"").decode(errors="replace")
         self.lane.findings.append(Finding("origin", place, text, order=order, record=place))
 
     def _found(

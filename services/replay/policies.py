@@ -1,7 +1,7 @@
 """The packs and the lexicon inside an archive: the past is judged by what held then."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from importlib import resources
@@ -77,27 +77,35 @@ def refs_of(packs: PackSet) -> Refs:
 
 @dataclass
 class Policies:
-    """Classifiers by the packs that a record says were read."""
+    """Classifiers by the packs that a record says were read; each is made when first asked for."""
 
     latest: Classifier | None = None
     """The one that was right last: the next record most likely names it too."""
     _known: dict[Refs, Classifier] = field(default_factory=dict)
+    _unmade: list[tuple[bytes, str]] = field(default_factory=list)
 
     def add(self, content: bytes) -> None:
-        """Take a bundle in."""
-        for choice in CHOICES:
-            found = _classifier(content, choice)
-            self._known.setdefault(refs_of(found.packs), found)
+        """Take a bundle in. Raises what `parse_bundle` raises."""
+        parse_bundle(content)
+        self._unmade += [(content, choice) for choice in CHOICES]
+        if not self._known:
+            self._make()
+
+    def _make(self) -> None:
+        found = _classifier(*self._unmade.pop(0))
+        self._known.setdefault(refs_of(found.packs), found)
 
     def classifier(self, refs: Refs) -> Classifier | None:
         """The classifier under exactly these packs; None where one of them is not known."""
+        while refs not in self._known and self._unmade:
+            self._make()
         return self._known.get(refs)
 
     def any(self) -> Classifier | None:
         """Some classifier, for what is passed on and rests on no pack."""
         return self.latest or next(iter(self._known.values()), None)
 
-    def unknown(self, refs: Iterable[tuple[str, str, str]]) -> list[str]:
+    def unknown(self, refs: Refs) -> list[str]:
         """Name the packs among these that no bundle has."""
         digests = {digest for known in self._known for _, _, digest in known}
         return [f"{pack} {digest}" for _, pack, digest in refs if digest not in digests]

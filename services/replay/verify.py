@@ -8,13 +8,11 @@ import gc
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from schemas.topics import CHECKS, CLASSIFIED, DECISIONS, LICENSES, ORDERS, PRODUCTS, REFERENCE
 from services.replay.errors import Finding
@@ -28,11 +26,10 @@ from services.replay.product_history import product_history
 from services.replay.rate_history import rate_history
 from services.replay.reading import Archive, open_archive
 from services.replay.rederive import Sensors
+from services.replay.workers import Counter, Workers
 
 ORDER_TOPICS: Final = (DECISIONS.name, ORDERS.name, CLASSIFIED.name, CHECKS.name)
 OTHERS: Final = (PRODUCTS.name, REFERENCE.name)
-LOOK_EVERY_S: Final = 0.2
-T = TypeVar("T")
 Told = Callable[[int, int], None]
 """Told (records done, records in all)."""
 
@@ -93,20 +90,6 @@ class Job:
     rederive: bool
 
 
-class Counter:
-    """Counts records into a file a worker, which whoever watches sums up."""
-
-    def __init__(self, path: Path) -> None:
-        """Count on in this file."""
-        self._path = path
-        self._done = int(path.read_bytes() or b"0") if path.exists() else 0
-
-    def add(self, records: int) -> None:
-        """Count records."""
-        self._done += records
-        self._path.write_bytes(str(self._done).encode())
-
-
 def _counter(job: Job, name: str) -> Counter:
     return Counter(Path(job.progress) / name)
 
@@ -137,9 +120,9 @@ def _orders(job: Job, partition: int, incoming: Incoming, books: Books) -> Order
     gc.disable()
     archive = open_archive(Path(job.root))
     archive.findings.clear()
-    if job.root not in _policies:
+    if job.root not in _policies:  # a process that is no copy of the one that read them
         _policies[job.root] = archive.policies()
-        archive.findings.clear()  # told once, by whoever reads the files
+        archive.findings.clear()
     history = books.history()
     sensors = None
     if job.rederive:
@@ -211,7 +194,7 @@ def _order_of_finding(finding: Finding) -> tuple[Any, ...]:
 
 
 def _verify(archive: Archive, report: Report, job: Job, processes: int, told: Told) -> None:
-    archive.policies()
+    _policies[job.root] = archive.policies()
     for topic in _stored_only(archive.manifest):
         for partition in range(archive.partitions(topic)):
             for _ in archive.rows(topic, partition):
@@ -256,44 +239,3 @@ def _add(report: Report, lane: OrderLane) -> None:
     report.engine_changes += lane.engine_changes
     for name in ("records", "orders", "decisions", "rederived", "in_flight", "ahead"):
         setattr(report, name, getattr(report, name) + getattr(lane, name))
-
-
-class Workers:
-    """Some processes; one is this process itself."""
-
-    def __init__(self, processes: int, look: Callable[[], None]) -> None:
-        """Start them. `look` is called now and then while they work."""
-        self._look = look
-        self._pool = None
-        if processes > 1:
-            self._pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
-
-    def __enter__(self) -> "Workers":
-        """Begin."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End the processes."""
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
-
-    def all(self, work: Callable[..., T], given: list[tuple[Any, ...]]) -> list[T]:
-        """Do work on everything given; results in that order."""
-        if self._pool is None:
-            return list(self._one_by_one(work, given))
-        futures = [self._pool.submit(work, *arguments) for arguments in given]
-        waiting = set(futures)
-        while waiting:
-            _, waiting = wait(waiting, timeout=LOOK_EVERY_S, return_when=FIRST_COMPLETED)
-            self._look()
-        return [future.result() for future in futures]
-
-    def _one_by_one(self, work: Callable[..., T], given: list[tuple[Any, ...]]) -> Iterator[T]:
-        was = gc.isenabled()
-        try:
-            for arguments in given:
-                yield work(*arguments)
-                self._look()
-        finally:
-            if was:
-                gc.enable()
