@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from schemas.envelope import Output, Recorded, output_id
 from schemas.orders import Order
+from schemas.texts import LineTexts
 from schemas.topics import CLASSIFIED, ORDERS, PRODUCTS
 from services.classification.orders import Classifier, Products, classify_order, content
 from services.runtime.app import Runtime
@@ -23,6 +24,7 @@ def judge_of(
     classifier: Classifier, products: Callable[[], Products], *, event_basis: bool
 ) -> Judge:
     """Say what one record of `orders` leads to; what is no order passes on unchanged."""
+    texts = LineTexts()
 
     def judge(record: Recorded[Any]) -> list[Output]:
         event = record.event
@@ -37,7 +39,8 @@ def judge_of(
             products=products(),
         )
         event_id = output_id(record, "classified")
-        return [Output(CLASSIFIED.name, record.key, event_id, classified)]
+        value = texts.encode(classified, classified.lines)
+        return [Output(CLASSIFIED.name, record.key, event_id, classified, value)]
 
     return judge
 

@@ -14,7 +14,7 @@ from services.replay import stages
 from services.replay.errors import Finding
 from services.replay.explain import Captured
 from services.replay.forgetting import forget_old
-from services.replay.history import HistoryWriter, Versions
+from services.replay.history import HistoryWriter
 from services.replay.links import NO_CAUSE, Link, cause_of, compare
 from services.replay.origin import UNCAUSED, foreign
 from services.replay.reading import Archive, said, said_by
@@ -40,8 +40,6 @@ class LedgerLane:
     """What the ledger says to itself: warnings, refusals of license events."""
     in_flight: int = 0
     findings: list[Finding] = field(default_factory=list)
-    versions: dict[str, Versions] = field(default_factory=dict)
-    history: str = ""
     records: int = 0
     damaged: bool = False
 
@@ -50,12 +48,10 @@ def ledger_lane(
     archive: Archive, partition: int, folder: Path, told: Callable[[int], None]
 ) -> LedgerLane:
     """Fold a partition of `licenses`. Its license versions go to a file in `folder`."""
-    path = folder / f"licenses-{partition:03d}"
-    history = HistoryWriter(path, partition)
-    lane = LedgerLane(partition, history=str(path))
+    history = HistoryWriter(folder, partition)
+    lane = LedgerLane(partition)
     _Run(archive, lane, history).go(told)
     history.close()
-    lane.versions = history.licenses
     return lane
 
 

@@ -20,7 +20,7 @@ from services.hold_release.gate import Gate
 from services.license_check import ledger
 from services.license_check import service as license_check
 from services.license_check.book import LICENSE, License
-from services.license_check.determine import Book, Rules, book_of
+from services.license_check.determine import Book, KnownLines, Rules, book_of
 from services.license_check.service import judge_with
 from services.runtime.policies import read_ladder
 from services.runtime.stage import Judge
@@ -95,7 +95,7 @@ def determination(
     book: Callable[[], Book], rules: Rules, rates: Callable[[], tuple[Rate, ...]]
 ) -> Judge:
     """Determination as its service wires it: what it writes for one of `orders.classified`."""
-    return judge_with(book, rules, rates)
+    return judge_with(book, rules, rates, KnownLines())
 
 
 def read_root(value: bytes) -> License:

@@ -17,13 +17,13 @@ from typing import Any, Final
 from schemas.topics import CHECKS, CLASSIFIED, DECISIONS, LICENSES, ORDERS, PRODUCTS, REFERENCE
 from services.replay.errors import Finding
 from services.replay.explain import explained
-from services.replay.history import History, Versions
+from services.replay.history import open_history
 from services.replay.ledger_lane import LedgerLane, ledger_lane, ledger_says
 from services.replay.manifest import NAME, Manifest
 from services.replay.order_lane import Incoming, OrderLane, OrderVerifier, gate_says
 from services.replay.policies import Policies
-from services.replay.product_history import product_history
-from services.replay.rate_history import rate_history
+from services.replay.product_history import ProductHistory, product_history
+from services.replay.rate_history import RateHistory, rate_history
 from services.replay.reading import Archive, open_archive
 from services.replay.rederive import Sensors
 from services.replay.workers import Counter, Workers
@@ -102,40 +102,44 @@ def _ledger(job: Job, partition: int) -> LedgerLane:
     return ledger_lane(archive, partition, Path(job.folder), told)
 
 
-@dataclass(frozen=True)
-class Books:
-    """Where the versions of all licenses lie."""
+@dataclass
+class Prepared:
+    """What every partition's verification reads, made once a process: nothing in it grows stale."""
 
-    parts: dict[str, dict[str, Versions]]
+    archive: Archive
+    policies: Policies
+    products: ProductHistory
+    rates: RateHistory
+    sensors: Sensors | None = None
 
-    def history(self) -> History:
-        """Open them."""
-        return History({Path(path): licenses for path, licenses in self.parts.items()})
+    def sensors_with(self, folder: Path) -> Sensors:
+        """Both sensors, once the ledger's lanes have written their license versions."""
+        if self.sensors is None:
+            self.sensors = Sensors(
+                self.archive.settings, self.policies, open_history(folder), self.products,
+                self.rates, self.archive.partitions(CLASSIFIED.name),
+            )  # fmt: skip
+        return self.sensors
 
 
-_policies: dict[str, Policies] = {}
+def prepare(archive: Archive) -> Prepared:
+    """Read what is read whole; what is wrong with its files is among the archive's findings."""
+    return Prepared(archive, archive.policies(), product_history(archive), rate_history(archive))
 
 
-def _orders(job: Job, partition: int, incoming: Incoming, books: Books) -> OrderLane:
+_prepared: dict[str, Prepared] = {}
+"""By the folder of a run; a process that is a copy of the one that prepared has it too."""
+
+
+def _orders(job: Job, partition: int, incoming: Incoming) -> OrderLane:
     gc.disable()
-    archive = open_archive(Path(job.root))
-    archive.findings.clear()
-    if job.root not in _policies:  # a process that is no copy of the one that read them
-        _policies[job.root] = archive.policies()
-        archive.findings.clear()
-    history = books.history()
-    sensors = None
-    if job.rederive:
-        sensors = Sensors(
-            archive.settings, _policies[job.root], history, product_history(archive),
-            rate_history(archive),
-            archive.partitions(CLASSIFIED.name),
-        )  # fmt: skip
-        archive.findings.clear()
-    verifier = OrderVerifier(archive, partition, incoming, sensors)
-    lane = verifier.go(_counter(job, f"orders-{partition}").add)
-    history.close()
-    return lane
+    prepared = _prepared.get(job.folder)
+    if prepared is None:
+        prepared = _prepared[job.folder] = prepare(open_archive(Path(job.root)))
+    prepared.archive.findings.clear()  # told once, by whoever reads those files for the report
+    sensors = prepared.sensors_with(Path(job.folder)) if job.rederive else None
+    verifier = OrderVerifier(prepared.archive, partition, incoming, sensors)
+    return verifier.go(_counter(job, f"orders-{partition}").add)
 
 
 def verify(
@@ -166,7 +170,7 @@ def verify(
         _verify(archive, report, job, processes, told)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    _policies.pop(str(root), None)
+        _prepared.pop(str(work), None)
     report.findings = explained(report.findings, ledger_says, gate_says, archive)
     if since is not None or until is not None:
         report.findings = [each for each in report.findings if _is_of(archive, each, since, until)]
@@ -194,7 +198,8 @@ def _order_of_finding(finding: Finding) -> tuple[Any, ...]:
 
 
 def _verify(archive: Archive, report: Report, job: Job, processes: int, told: Told) -> None:
-    _policies[job.root] = archive.policies()
+    _prepared[job.folder] = prepare(open_archive(archive.root))
+    archive.policies()
     for topic in _stored_only(archive.manifest):
         for partition in range(archive.partitions(topic)):
             for _ in archive.rows(topic, partition):
@@ -210,8 +215,7 @@ def _verify(archive: Archive, report: Report, job: Job, processes: int, told: To
             report.findings += lane.findings
             report.records += lane.records
             report.in_flight += lane.in_flight
-        books = Books({lane.history: lane.versions for lane in lanes})
-        given = [(job, at, _incoming(lanes, at), books)
+        given = [(job, at, _incoming(lanes, at))
                  for at in range(archive.partitions(CHECKS.name))]  # fmt: skip
         for found in workers.all(_orders, given):
             _add(report, found)
