@@ -185,10 +185,11 @@ def _simulated(work: Path, scenarios: tuple[Any, Any], settings: Any, count: int
     from concurrent.futures import wait
 
     from services.replay.what_if import simulate_spool
+    from services.replay.workers import start_method
 
     total = count * len(scenarios)
     with (
-        ProcessPoolExecutor(len(scenarios), mp_context=get_context("spawn")) as pool,
+        ProcessPoolExecutor(len(scenarios), mp_context=get_context(start_method())) as pool,
         Meter("simulating", "words") as meter,
     ):
         futures = [

@@ -40,6 +40,7 @@ from services.license_check.candidates import Book, Found, Wanted, book_of, cand
 from services.license_check.content import formula_in
 from services.license_check.coverage import nearness
 from services.license_check.facts import Facts
+from services.license_check.known import KnownLines
 from services.license_check.ladder import Ladder
 
 __all__ = ["Book", "Rules", "book_of", "determine"]
@@ -47,7 +48,6 @@ ENGINE: Final = "determine/2"
 CANDIDATES_MAX: Final = 16
 """More licenses than this are never tried for one line."""
 UNFIT_MAX: Final = 8
-KNOWN_MAX: Final = 20_000
 SHIP_AFTER_RELEASE: Final = timedelta(days=30)
 _LICENSABLE: Final = (Verdict.LICENSE_REQUIRED, Verdict.DENY_PRESUMED)
 _REASON_OF: Final = {
@@ -67,29 +67,6 @@ class Rules:
     require_screening: bool
     event_basis: bool
     ladder: Ladder
-
-
-class KnownLines:
-    """What was determined before of lines that no license concerns, by the objects in them.
-
-    For whoever classifies in the same process: what is read from bytes is a new object each time.
-    """
-
-    def __init__(self) -> None:
-        """Know nothing."""
-        self._known: dict[tuple[int, int], tuple[ClassifiedLine, dict[str, AssessedRegime]]] = {}
-
-    def of(self, classified: ClassifiedLine) -> dict[str, AssessedRegime] | None:
-        """What was said of these very objects."""
-        known = self._known.get((id(classified.regimes), id(classified.reasons)))
-        return None if known is None else known[1]
-
-    def keep(self, classified: ClassifiedLine, regimes: dict[str, AssessedRegime]) -> None:
-        """Keep what rests on nothing but the objects themselves."""
-        if len(self._known) >= KNOWN_MAX:
-            self._known.clear()
-        place = (id(classified.regimes), id(classified.reasons))
-        self._known[place] = (classified, regimes)  # with the line, its objects stay
 
 
 @dataclass(slots=True)
@@ -154,15 +131,15 @@ def days_of(regime: str, as_of: datetime, now: datetime, order: Order) -> tuple[
 def _assess_line(
     classified: ClassifiedLine, line: OrderLine, whole: OrderClassified, reads: Reads
 ) -> AssessedLine:
-    regimes = reads.known.of(classified) if reads.known is not None else None
-    if regimes is None:
-        regimes = {
-            regime: _assess(regime, verdict, classified, line, whole, reads)
-            for regime, verdict in classified.regimes.items()
-        }
-        asked = any(_licensed_by(name, verdict) for name, verdict in classified.regimes.items())
-        if reads.known is not None and not asked:
-            reads.known.keep(classified, regimes)
+    known = reads.known.of(classified) if reads.known is not None else {}
+    if len(known) == len(classified.regimes):
+        return built(AssessedLine, line_id=classified.line_id, regimes=known)
+    regimes = {}
+    for regime, verdict in classified.regimes.items():
+        found = known.get(regime) or _assess(regime, verdict, classified, line, whole, reads)
+        if not _licensed_by(regime, verdict):
+            known[regime] = found  # it rests on nothing but the objects themselves
+        regimes[regime] = found
     return built(AssessedLine, line_id=classified.line_id, regimes=regimes)
 
 

@@ -11,7 +11,8 @@ from schemas.texts import LineTexts
 from schemas.topics import CHECKS, CLASSIFIED, LICENSES, LICENSES_STATE, REFERENCE
 from services.license_check import ledger, register
 from services.license_check.book import LICENSE, License, Reservation
-from services.license_check.determine import Book, KnownLines, Rules, book_of, determine
+from services.license_check.determine import Book, Rules, book_of, determine
+from services.license_check.known import KnownLines
 from services.runtime.app import Runtime
 from services.runtime.book import BookReader
 from services.runtime.folded import Folding
@@ -43,12 +44,12 @@ def judge_with(
     rules: Rules,
     rates: Callable[[], tuple[Rate, ...]] = tuple,
     known: KnownLines | None = None,
+    texts: LineTexts | None = None,
 ) -> Judge:
     """Say what one record of `orders.classified` leads to, by the book as `current` gives it.
 
-    With `known` lines, for who classified them in this process, their texts are known too.
+    `known` and `texts` are for who classified the same lines in this process.
     """
-    texts = LineTexts() if known is not None else None
 
     def judge(record: Recorded[Any]) -> list[Output]:
         event = record.event

@@ -14,6 +14,7 @@ import orjson
 from schemas.checks import Rate
 from schemas.classification import Verdict
 from schemas.envelope import Output, Recorded
+from schemas.texts import LineTexts
 from services.classification.orders import Classifier
 from services.replay import stages
 from services.replay.errors import Finding
@@ -56,12 +57,13 @@ class Sensors:
     _vector: dict[str, int] = field(default_factory=dict)
     _book: dict[str, int] = field(default_factory=dict)
     _rates: tuple[Rate, ...] = ()
+    _texts: LineTexts = field(default_factory=LineTexts)
 
     def __post_init__(self) -> None:
         """Wire determination; classification is wired for each set of packs."""
         rules = self.settings.rules()
         self._determine = stages.determination(
-            lambda: self.history.book(self._book), rules, lambda: self._rates
+            lambda: self.history.book(self._book), rules, lambda: self._rates, self._texts
         )
 
     def _classified(
@@ -71,7 +73,7 @@ class Sensors:
         judge = self._judges.get(id(classifier))
         if judge is None:
             judge = self._judges[id(classifier)] = stages.classification(
-                classifier, lambda: self.products.at(self._vector), self.settings
+                classifier, lambda: self.products.at(self._vector), self.settings, self._texts
             )
         (output,) = judge(order.record)
         return output, output_of(order, _as_passed(output, order) if reuse else output,

@@ -17,6 +17,7 @@ from schemas.checks import DeadlineDue, Rate
 from schemas.decisions import OrderClosed, OrderRejected
 from schemas.envelope import Output, Recorded, derived_id
 from schemas.fold import FORGET_EVERY, Forget, Partition
+from schemas.texts import LineTexts
 from schemas.topics import CHECKS, CLASSIFIED, DECISIONS, LICENSES, ORDERS, PARTITIONS
 from services.classification.orders import Classifier, Products
 from services.hold_release.state import OrderState
@@ -201,8 +202,13 @@ class Simulation:
         self.ledger = Folding(stages.ledger_stage(), self.books)
         self._partitions = partitions
         self._keep = keep
-        self._classify_with = stages.classification(classifier, lambda: self.products, settings)
-        self._determine_with = stages.determination(self.book, settings.rules(), lambda: self.rates)
+        texts = LineTexts() if keep is not None else None
+        self._classify_with = stages.classification(
+            classifier, lambda: self.products, settings, texts
+        )
+        self._determine_with = stages.determination(
+            self.book, settings.rules(), lambda: self.rates, texts
+        )
         self.rates: tuple[Rate, ...] = ()
         self.products = Products()
         self._ends: dict[tuple[str, int], int] = defaultdict(int)
