@@ -121,6 +121,10 @@ class OrderVerifier:
         self.captured: Captured = {}
         self._archive, self._incoming, self._sensors = archive, incoming, sensors
         self._stage = stages.gate_stage(archive.settings)
+        self._later = [
+            (since.get(str(partition), 0), stages.gate_stage(settings))
+            for since, settings in archive.all_settings[1:]
+        ]
         self._state = Partition(partition)
         self._aggregates: dict[str, dict[str, Model]] = {}
         self._last_of: dict[str, int] = {}
@@ -250,6 +254,8 @@ class OrderVerifier:
     def _fold(self, one: Read) -> None:
         record: Recorded[Any] = one.record
         self._follow_chain(record.offset)
+        while self._later and record.offset >= self._later[0][0]:
+            self._stage = self._later.pop(0)[1]
         if record.offset % FORGET_EVERY == 0:
             forget_old(self._aggregates, self._stage.forget, self._state)
         aggregate = self._aggregates.setdefault(record.key, {})

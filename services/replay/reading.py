@@ -65,8 +65,17 @@ class Archive:
 
     @cached_property
     def settings(self) -> GateSettings:
-        """The settings its services ran with."""
-        return GateSettings.model_validate(self.manifest.header["settings"])
+        """The settings its services ran with at first."""
+        return self.all_settings[0][1]
+
+    @cached_property
+    def all_settings(self) -> list[tuple[dict[str, int], GateSettings]]:
+        """All settings its services ran with: since which offset of each partition of the gate."""
+        noted = [self.manifest.header, *self.manifest.of_kind("settings")]
+        return [
+            (entry.get("since", {}), GateSettings.model_validate(entry["settings"]))
+            for entry in noted
+        ]
 
     def partitions(self, topic: str) -> int:
         """How many partitions a topic has."""

@@ -4,9 +4,10 @@ They read more than their record: packs, product records, the license book. What
 record with what they said, and is made here from its own source, not from the copy.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import product
 from typing import Any, Final
 
 import orjson
@@ -25,6 +26,7 @@ from services.replay.rate_history import RateHistory
 from services.replay.reading import says
 from services.replay.stages import CLASSIFICATION, DETERMINE, GateSettings
 from services.runtime.codec import Raw, Read, Send, read
+from services.runtime.policies import read_ladder
 from services.runtime.stage import Judge, output_of
 
 NAMED_MAX: Final = 4
@@ -46,7 +48,8 @@ class Rederived:
 class Sensors:
     """Both sensors with what they read, as it was when a record says it was read."""
 
-    settings: GateSettings
+    settings: Sequence[GateSettings]
+    """All that the services ran with, one after the other; which one at a record is not on it."""
     policies: Policies
     history: History
     products: ProductHistory
@@ -60,11 +63,14 @@ class Sensors:
     _texts: LineTexts = field(default_factory=LineTexts)
 
     def __post_init__(self) -> None:
-        """Wire determination; classification is wired for each set of packs."""
-        rules = self.settings.rules()
-        self._determine = stages.determination(
-            lambda: self.history.book(self._book), rules, lambda: self._rates, self._texts
-        )
+        """Wire determination under each rules; classification is wired for each set of packs."""
+        ladders = self.policies.ladders or [read_ladder()]
+        self._determine = [
+            stages.determination(
+                lambda: self.history.book(self._book), rules, lambda: self._rates, self._texts
+            )
+            for rules in (s.rules(ladder) for s in reversed(self.settings) for ladder in ladders)
+        ]
 
     def _classified(
         self, classifier: Classifier, order: Read, *, reuse: bool = False
@@ -73,14 +79,14 @@ class Sensors:
         judge = self._judges.get(id(classifier))
         if judge is None:
             judge = self._judges[id(classifier)] = stages.classification(
-                classifier, lambda: self.products.at(self._vector), self.settings, self._texts
+                classifier, lambda: self.products.at(self._vector), self.settings[0], self._texts
             )
         (output,) = judge(order.record)
         return output, output_of(order, _as_passed(output, order) if reuse else output,
                                  CLASSIFICATION)  # fmt: skip
 
-    def _assessed(self, classified: Read, *, reuse: bool = False) -> tuple[Output, Send]:
-        (output,) = self._determine(classified.record)
+    def _assessed(self, judge: Judge, classified: Read, *, reuse: bool) -> tuple[Output, Send]:
+        (output,) = judge(classified.record)
         said = _as_passed(output, classified) if reuse else output
         return output, output_of(classified, said, DETERMINE)
 
@@ -113,15 +119,14 @@ class Sensors:
         """Determine an order again, with the license book at the offsets its record names."""
         self._book = _vector_of(row.value, _BOOK)
         known = self.rates.until(row.timestamp_ms)
-        for self._rates in known:
-            output, send = self._assessed(classified, reuse=True)
-            if says(row, send):
-                return Rederived(_as_read(row, classified, output, send, DETERMINE))
-        for self._rates in known:
+        for derived in (True, False):
             # What was derived again may carry its numbers otherwise than what is read from bytes.
-            output, send = self._assessed(read(classified.raw, self.partitions))
-            if says(row, send):
-                return Rederived(_as_read(row, classified, output, send, DETERMINE))
+            cause = classified if derived else read(classified.raw, self.partitions)
+            for judge, rates in product(self._determine, known):
+                self._rates = rates
+                output, send = self._assessed(judge, cause, reuse=derived)
+                if says(row, send):
+                    return Rederived(_as_read(row, classified, output, send, DETERMINE))
         recorded = plain_of(row.value)
         return _differing(row, recorded, send, lambda regime: regime.get("verdict", {}))
 

@@ -27,6 +27,7 @@ from services.replay import stages
 from services.replay.cold import ColdEntities
 from services.replay.stages import ROOT, FoldStage, GateSettings
 from services.runtime.murmur import partition_of
+from services.runtime.policies import read_ladder
 
 STEPS_MAX: Final = 100_000
 """Records that one input may lead to; more is a loop in the stages."""
@@ -207,7 +208,7 @@ class Simulation:
             classifier, lambda: self.products, settings, texts
         )
         self._determine_with = stages.determination(
-            self.book, settings.rules(), lambda: self.rates, texts
+            self.book, settings.rules(read_ladder()), lambda: self.rates, texts
         )
         self.rates: tuple[Rate, ...] = ()
         self.products = Products()

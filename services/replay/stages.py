@@ -23,8 +23,8 @@ from services.license_check import service as license_check
 from services.license_check.book import LICENSE, License
 from services.license_check.determine import Book, Rules, book_of
 from services.license_check.known import KnownLines
+from services.license_check.ladder import Ladder
 from services.license_check.service import judge_with
-from services.runtime.policies import read_ladder
 from services.runtime.stage import Judge
 
 CLASSIFICATION: Final = "/exportgate/classification"
@@ -56,12 +56,12 @@ class GateSettings(Model):
         age = timedelta(seconds=self.max_event_age_s)
         return Gate(time_basis=self.time_basis, max_event_age=age)
 
-    def rules(self) -> Rules:
+    def rules(self, ladder: Ladder) -> Rules:
         """Build determination's rules as its service does."""
         return Rules(
             require_screening=self.require_screening,
             event_basis=self.event_basis,
-            ladder=read_ladder(),
+            ladder=ladder,
         )
 
 

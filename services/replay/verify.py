@@ -116,8 +116,9 @@ class Prepared:
         """Both sensors, once the ledger's lanes have written their license versions."""
         if self.sensors is None:
             self.sensors = Sensors(
-                self.archive.settings, self.policies, open_history(folder), self.products,
-                self.rates, self.archive.partitions(CLASSIFIED.name),
+                [each for _, each in self.archive.all_settings], self.policies,
+                open_history(folder), self.products, self.rates,
+                self.archive.partitions(CLASSIFIED.name),
             )  # fmt: skip
         return self.sensors
 
