@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from schemas.base import canonical
+from schemas.base import assembled, built, canonical, utc
 from schemas.checks import OrderClassified
 from schemas.classification import (
     ClassifiedLine,
@@ -204,14 +204,15 @@ def classify_order(
         made = partial(item_of, order, line, as_of, context.parties)
         found = classifier.line(context, line, product, made)
         lines.append(_line(found, made, line.line_id, findings, classifier.packs))
-    return OrderClassified(
+    return built(
+        OrderClassified,
         order_source=order.order_source,
         order_id=order.order_id,
         revision=order.revision,
         check=recheck.check if recheck else 0,
         order=whole(order),
         order_digest=digest,
-        as_of=as_of,
+        as_of=utc(as_of),
         lines=tuple(lines),
         findings=findings,
         packs=classifier.refs,
@@ -224,7 +225,8 @@ def classify_order(
 
 def whole(order: Order) -> Order:
     """The order itself, without what the kind of its event adds."""
-    return Order.model_construct(**{name: getattr(order, name) for name in Order.model_fields})
+    fields = order.__dict__
+    return assembled(Order, {name: fields[name] for name in Order.model_fields})
 
 
 def item_of(
@@ -271,9 +273,10 @@ def _line(
 ) -> ClassifiedLine:
     if not findings:
         # Nothing here comes from outside: to validate it again would cost more than to find it.
-        return ClassifiedLine.model_construct(
-            line_id=line_id, regimes=found.regimes, reasons=found.reasons, missing=found.missing
-        )
+        return built(
+            ClassifiedLine, line_id=line_id, regimes=found.regimes, reasons=found.reasons,
+            missing=found.missing,
+        )  # fmt: skip
     regimes, reasons = dict(found.regimes), list(found.reasons)
     for finding in findings:
         if finding.action != "classify" or finding.line_id not in (None, line_id):

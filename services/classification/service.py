@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from schemas.envelope import Output, Recorded, output_id
 from schemas.orders import Order
+from schemas.texts import LineTexts
 from schemas.topics import CLASSIFIED, ORDERS, PRODUCTS
 from services.classification.orders import Classifier, Products, classify_order, content
 from services.runtime.app import Runtime
@@ -20,9 +21,16 @@ TOPICS: Final = (ORDERS, CLASSIFIED, PRODUCTS)
 
 
 def judge_of(
-    classifier: Classifier, products: Callable[[], Products], *, event_basis: bool
+    classifier: Classifier,
+    products: Callable[[], Products],
+    *,
+    event_basis: bool,
+    texts: LineTexts | None = None,
 ) -> Judge:
-    """Say what one record of `orders` leads to; what is no order passes on unchanged."""
+    """Say what one record of `orders` leads to; what is no order passes on unchanged.
+
+    With `texts` it is encoded at once, for who will write it.
+    """
 
     def judge(record: Recorded[Any]) -> list[Output]:
         event = record.event
@@ -37,7 +45,8 @@ def judge_of(
             products=products(),
         )
         event_id = output_id(record, "classified")
-        return [Output(CLASSIFIED.name, record.key, event_id, classified)]
+        value = texts.encode(classified, classified.lines) if texts is not None else None
+        return [Output(CLASSIFIED.name, record.key, event_id, classified, value)]
 
     return judge
 
@@ -55,6 +64,7 @@ def pumps(runtime: Runtime) -> list[Pump]:
         Classifier(packs),
         lambda: records.products,
         event_basis=runtime.settings.time_basis == "event",
+        texts=LineTexts(),
     )
     partitions = runtime.cluster.partitions[ORDERS.name]
     stage = Sensor(

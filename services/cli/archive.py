@@ -62,6 +62,7 @@ def archiver_of(to: Path, log: Any, until_ms: int | None = None) -> Any:
     if not (to / NAME).exists():
         archiving.create(to, log.cluster, log.partitions, gate_settings(settings()))
     manifest = archiving.open_to_append(to)
+    archiving.note_settings(manifest, gate_settings(settings()))
     archiving.keep_policy(manifest)
     return archiving.Archiver(manifest, log, until_ms)
 

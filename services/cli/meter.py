@@ -18,6 +18,7 @@ from rich.text import Text
 from services.cli.output import ERR, say
 
 SAY_EVERY_S: Final = 5.0
+DRAW_EVERY_S: Final = 0.1
 
 
 class _Rate(ProgressColumn):
@@ -41,6 +42,7 @@ class Meter:
             TimeRemainingColumn(),
             console=ERR,
             transient=True,
+            auto_refresh=False,  # no thread of its own: processes may begin as copies of this one
             disable=not ERR.is_terminal,
         )
         self._task = self._bar.add_task(what, total=None)
@@ -63,9 +65,12 @@ class Meter:
         """Say how far the work is."""
         self._bar.update(self._task, completed=done, total=total)
         now = time.monotonic()
-        if ERR.is_terminal or now - self._said < SAY_EVERY_S:
+        if now - self._said < (DRAW_EVERY_S if ERR.is_terminal else SAY_EVERY_S):
             return
         self._said = now
+        if ERR.is_terminal:
+            self._bar.refresh()
+            return
         rate = done / max(now - self._began, 0.001)
         left = f", {(total - done) / rate:,.0f} s left" if rate else ""
         say(f"{self._what}: {done:,} of {total:,} {self._things}, {rate:,.0f}/s{left}")

@@ -17,10 +17,9 @@ from services.cli.files import numbered_lines
 from services.cli.license_files import parse_book
 from services.cli.meter import Meter
 from services.cli.order_files import parse_events
-from services.cli.output import BAD_INPUT, OUT, emit, refuse, say, table
+from services.cli.output import BAD_INPUT, emit, refuse, say
+from services.cli.what_if_report import print_report
 
-SHOWN: Final = 12
-BAR: Final = 24
 LOOK_EVERY_S: Final = 0.3
 Packs = Annotated[
     list[str] | None, typer.Option(help="pack version for all days, by name or file; may repeat")
@@ -53,18 +52,21 @@ def what_if(  # noqa: PLR0913 - one option a question
     base_book = _book(base_licenses or (licenses if stream.is_file() else None))
     base = Scenario("as it was", choice_of(base_cn), _packs(base_pack), licenses=base_book)
     book = _book(licenses) if licenses is not None else base_book
-    other = Scenario("what if", choice_of(cn or base_cn), _packs(pack or base_pack), day,
+    packs = pack if pack or cn else base_pack
+    other = Scenario("what if", choice_of(cn or base_cn), _packs(packs), day,
                      _factor(prices), book)  # fmt: skip
     _check(base, other)
     result = _compared(stream, base, other)
     result["question"] = {
-        "cn": other.cn, "packs": pack or [], "law_of": str(day) if day else None,
+        "cn": other.cn, "packs": packs or [], "law_of": str(day) if day else None,
         "prices": str(other.prices), "licenses": str(licenses) if licenses else None,
+        "base": {"cn": base.cn, "packs": base_pack or [],
+                 "licenses": str(base_licenses) if base_licenses else None},
     }  # fmt: skip
     if as_json:
         emit(result)
     else:
-        _print(result)
+        print_report(result)
 
 
 def _factor(text: str) -> Decimal:
@@ -185,10 +187,11 @@ def _simulated(work: Path, scenarios: tuple[Any, Any], settings: Any, count: int
     from concurrent.futures import wait
 
     from services.replay.what_if import simulate_spool
+    from services.replay.workers import start_method
 
     total = count * len(scenarios)
     with (
-        ProcessPoolExecutor(len(scenarios), mp_context=get_context("spawn")) as pool,
+        ProcessPoolExecutor(len(scenarios), mp_context=get_context(start_method())) as pool,
         Meter("simulating", "words") as meter,
     ):
         futures = [
@@ -220,93 +223,3 @@ def _report(inputs: Path, base: Any, other: Any, courses: list[Any]) -> dict[str
         if isinstance(said.event, Order):
             reader.take(said.key, said.event)
     return report(courses[0], courses[1], reader.goods, (base.name, other.name))
-
-
-# In words
-
-
-def _print(result: dict[str, Any]) -> None:
-    held, freed = result["newly_held"], result["freed"]
-    OUT.print(f"{result['orders']:,} orders, {result['from'][:10]} to {result['to'][:10]}")
-    OUT.print(f"  as it was: {_counts(result['totals']['base'])}")
-    OUT.print(f"  what if:   {_counts(result['totals']['other'])}")
-    OUT.print(f"newly held: {_group(held, 'later')}")
-    OUT.print(f"freed:      {_group(freed, 'sooner')}")
-    if result["unvalued_lines"]:
-        OUT.print(f"{result['unvalued_lines']:,} lines state no value: theirs is unknown, not 0")
-    for by in ("destination", "customer", "material", "reason"):
-        _table(by, result[f"by_{by}"])
-    _licenses(result["licenses"])
-    parted = [
-        (each["order"], each["seq"], _word(each["base"]), _word(each["other"]))
-        for each in result["divergences"][:SHOWN]
-    ]
-    if parted:
-        table(f"First divergence of each order ({result['diverging']:,} differ)",
-              ("order", "seq", "as it was", "what if"), parted)  # fmt: skip
-
-
-def _counts(totals: dict[str, int]) -> str:
-    return ", ".join(f"{count:,} {word.lower()}" for word, count in sorted(totals.items()))
-
-
-def _group(group: dict[str, Any], when: str) -> str:
-    if not group["orders"]:
-        return "none"
-    course = "what if" if when == "later" else "as it was"
-    never = f"; {group['never']:,} not released by the end {course}" if group["never"] else ""
-    days = Decimal(group["days"])
-    return (f"{group['orders']:,} orders, {_money(group['value'])}, {days:,.0f} days {when} "
-            f"({days / group['orders']:,.1f} each){never}")  # fmt: skip
-
-
-def _money(value: dict[str, str]) -> str:
-    return " + ".join(f"{Decimal(amount):,.0f} {name}" for name, amount in value.items()) or "-"
-
-
-def _table(by: str, rows: list[dict[str, Any]]) -> None:
-    if not rows:
-        return
-    most = max(row["newly_held"]["orders"] + row["freed"]["orders"] for row in rows)
-    drawn = []
-    for row in rows[:SHOWN]:
-        held, freed = row["newly_held"], row["freed"]
-        bar = "█" * max(1, (held["orders"] + freed["orders"]) * BAR // most)
-        drawn.append((row["name"], held["orders"], _money(held["value"]),
-                      f"{Decimal(held['days']):,.0f}", freed["orders"], _money(freed["value"]),
-                      f"{Decimal(freed['days']):,.0f}", bar))  # fmt: skip
-    more = f", first {SHOWN} of {len(rows)}" if len(rows) > SHOWN else ""
-    table(f"By {by}{more}", (by, "newly held", "value", "days", "freed", "value", "days sooner",
-                             ""), drawn)  # fmt: skip
-
-
-def _licenses(rows: list[dict[str, Any]]) -> None:
-    drawn = []
-    for row in rows:
-        base, other = row["base"] or {}, row["other"] or {}
-        if base.get("runs_out") or other.get("runs_out"):
-            drawn.append((row["license_id"], _day(base), _left(base), _day(other), _left(other)))
-    if drawn:
-        more = f", first {SHOWN} of {len(drawn)}" if len(drawn) > SHOWN else ""
-        table(f"Licenses that run out{more}", ("license", "as it was", "left at the end", "what if",
-                                               "left at the end"), drawn[:SHOWN])  # fmt: skip
-
-
-def _day(drawn: dict[str, Any]) -> str:
-    return str(drawn.get("runs_out") or "-")[:10]
-
-
-def _left(drawn: dict[str, Any]) -> str:
-    left = drawn.get("left", {})
-    measures = (("quantity", "unit"), ("value", "currency"))
-    parts = [
-        f"{left[name]} {left.get(unit, '')}".strip() for name, unit in measures if name in left
-    ]
-    return ", ".join(parts)
-
-
-def _word(decision: dict[str, Any] | None) -> str:
-    if decision is None:
-        return "-"
-    reasons = f" ({', '.join(decision['reasons'])})" if decision["reasons"] else ""
-    return f"{decision['decision']} {decision['at'][:10]}{reasons}"

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
-from schemas.base import LARGEST, changed
+from schemas.base import LARGEST, built, changed
 from schemas.checks import (
     AssessedLine,
     AssessedRegime,
@@ -39,6 +40,7 @@ from services.license_check.candidates import Book, Found, Wanted, book_of, cand
 from services.license_check.content import formula_in
 from services.license_check.coverage import nearness
 from services.license_check.facts import Facts
+from services.license_check.known import KnownLines
 from services.license_check.ladder import Ladder
 
 __all__ = ["Book", "Rules", "book_of", "determine"]
@@ -76,6 +78,7 @@ class Reads:
     rates: Sequence[Rate]
     now: datetime
     screening: tuple[HoldCause, ...]
+    known: KnownLines | None
     used: dict[str, Rate] = field(default_factory=dict)
 
 
@@ -85,17 +88,20 @@ def determine(
     log_time: datetime,
     rules: Rules,
     rates: Sequence[Rate] = (),
+    known: KnownLines | None = None,
 ) -> OrderAssessed:
     """Assess every line under every regime. `log_time` is the classified record's own time."""
     order = classified.order
     now = classified.as_of if rules.event_basis else log_time
     lines = {line.line_id: line for line in order.lines}
     screening = _screening_holds(order) if rules.require_screening else ()
-    reads = Reads(book, rules, rates, now, screening)
+    steady = known if not screening and not classified.findings else None
+    reads = Reads(book, rules, rates, now, screening, steady)
     assessed = tuple(
         _assess_line(line, lines[line.line_id], classified, reads) for line in classified.lines
     )
-    return OrderAssessed(
+    return built(
+        OrderAssessed,
         order_source=classified.order_source,
         order_id=classified.order_id,
         revision=classified.revision,
@@ -125,11 +131,16 @@ def days_of(regime: str, as_of: datetime, now: datetime, order: Order) -> tuple[
 def _assess_line(
     classified: ClassifiedLine, line: OrderLine, whole: OrderClassified, reads: Reads
 ) -> AssessedLine:
-    regimes = {
-        regime: _assess(regime, verdict, classified, line, whole, reads)
-        for regime, verdict in classified.regimes.items()
-    }
-    return AssessedLine(line_id=classified.line_id, regimes=regimes)
+    known = reads.known.of(classified) if reads.known is not None else {}
+    if len(known) == len(classified.regimes):
+        return built(AssessedLine, line_id=classified.line_id, regimes=known)
+    regimes = {}
+    for regime, verdict in classified.regimes.items():
+        found = known.get(regime) or _assess(regime, verdict, classified, line, whole, reads)
+        if not _licensed_by(regime, verdict):
+            known[regime] = found  # it rests on nothing but the objects themselves
+        regimes[regime] = found
+    return built(AssessedLine, line_id=classified.line_id, regimes=regimes)
 
 
 def _assess(
@@ -158,7 +169,8 @@ def _assess(
     holds += _disputed(regime, verdict, classified.reasons, finding)
     if verdict.decision is Verdict.LICENSE_REQUIRED and not able:
         holds.append(_no_candidate(regime, item, unfit))
-    return AssessedRegime(
+    return built(
+        AssessedRegime,
         verdict=verdict,
         candidates=able[:CANDIDATES_MAX],
         unfit=unfit[:UNFIT_MAX],
@@ -347,24 +359,34 @@ def _screening_holds(order: Order) -> tuple[HoldCause, ...]:
 
 def _bounds(classified: OrderClassified, lines: tuple[AssessedLine, ...]) -> tuple[Bound, ...]:
     """List what ends a release: a status change ahead, a list going stale, the ship date + 30 d."""
-    bounds = []
-    for regime, day in {
-        (regime, assessed.verdict.next_change)
-        for line in lines
-        for regime, assessed in line.regimes.items()
-        if assessed.verdict.next_change is not None
-        and assessed.verdict.decision is not Verdict.NOT_APPLICABLE
-    }:
-        until = _start_of(regime, date.fromisoformat(str(day)))
-        bounds.append(Bound(until=until, why=f"{regime}: status changes on {day}"))
+    bounds = [
+        _of_change(regime, str(day))
+        for regime, day in {
+            (regime, assessed.verdict.next_change)
+            for line in lines
+            for regime, assessed in line.regimes.items()
+            if assessed.verdict.next_change is not None
+            and assessed.verdict.decision is not Verdict.NOT_APPLICABLE
+        }
+    ]
     if classified.verified_until is not None:
-        day_ = classified.verified_until
-        bounds.append(Bound(until=_start_of("CN", day_), why=f"lists verified until {day_}"))
+        bounds.append(_of_lists(classified.verified_until))
     shipped = classified.order.requested_ship_date
     if shipped is not None:
         until = datetime.combine(shipped, time(), UTC) + SHIP_AFTER_RELEASE
         bounds.append(Bound(until=until, why="30 days after the requested ship date"))
     return tuple(sorted(bounds, key=lambda bound: (bound.until, bound.why)))
+
+
+@lru_cache(maxsize=1024)
+def _of_change(regime: str, day: str) -> Bound:
+    until = _start_of(regime, date.fromisoformat(day))
+    return Bound(until=until, why=f"{regime}: status changes on {day}")
+
+
+@lru_cache(maxsize=64)
+def _of_lists(day: date) -> Bound:
+    return Bound(until=_start_of("CN", day), why=f"lists verified until {day}")
 
 
 def _start_of(regime: str, day: date) -> datetime:

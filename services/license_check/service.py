@@ -7,10 +7,12 @@ from typing import Any, Final
 from schemas.base import Model
 from schemas.checks import OrderClassified, Rate
 from schemas.envelope import Output, Recorded, output_id
+from schemas.texts import LineTexts
 from schemas.topics import CHECKS, CLASSIFIED, LICENSES, LICENSES_STATE, REFERENCE
 from services.license_check import ledger, register
 from services.license_check.book import LICENSE, License, Reservation
 from services.license_check.determine import Book, Rules, book_of, determine
+from services.license_check.known import KnownLines
 from services.runtime.app import Runtime
 from services.runtime.book import BookReader
 from services.runtime.folded import Folding
@@ -38,16 +40,24 @@ def due(entity: Model) -> list[tuple[str, datetime]]:
 
 
 def judge_with(
-    current: Callable[[], Book], rules: Rules, rates: Callable[[], tuple[Rate, ...]] = tuple
+    current: Callable[[], Book],
+    rules: Rules,
+    rates: Callable[[], tuple[Rate, ...]] = tuple,
+    known: KnownLines | None = None,
+    texts: LineTexts | None = None,
 ) -> Judge:
-    """Say what one record of `orders.classified` leads to, by the book as `current` gives it."""
+    """Say what one record of `orders.classified` leads to, by the book as `current` gives it.
+
+    `known` and `texts` are for who classified the same lines in this process.
+    """
 
     def judge(record: Recorded[Any]) -> list[Output]:
         event = record.event
         if not isinstance(event, OrderClassified):
             return [Runtime.passed_on(record, CHECKS)]
-        assessed = determine(event, current(), record.logged_at, rules, rates())
-        return [Output(CHECKS.name, record.key, output_id(record, "assessed"), assessed)]
+        assessed = determine(event, current(), record.logged_at, rules, rates(), known)
+        value = texts.encode(assessed, assessed.lines) if texts is not None else None
+        return [Output(CHECKS.name, record.key, output_id(record, "assessed"), assessed, value)]
 
     return judge
 

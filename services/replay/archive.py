@@ -94,6 +94,16 @@ def open_to_append(root: Path) -> Manifest:
     return manifest
 
 
+def note_settings(manifest: Manifest, settings: GateSettings) -> None:
+    """Note the settings that the services run with from here on, where they are others."""
+    known = [manifest.header, *manifest.of_kind("settings")]
+    now = settings.model_dump(mode="json")
+    if known[-1]["settings"] == now:
+        return
+    since = {str(at): end for (topic, at), end in manifest.ends().items() if topic == CHECKS.name}
+    manifest.append({"kind": "settings", "settings": now, "since": since})
+
+
 def remove_strays(manifest: Manifest) -> list[str]:
     """Remove what an interrupted run left: files the manifest does not name."""
     named = {entry["path"] for entry in manifest.entries if "path" in entry} | {NAME}

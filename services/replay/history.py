@@ -5,6 +5,7 @@ file, since a busy license has one version a record, and only what is asked for 
 """
 
 import os
+import pickle
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,8 @@ from services.license_check.names import folded_name
 from services.replay.stages import book_at, read_root
 
 _PREFIX: Final = 4
+_NAME: Final = "licenses-"
+_INDEX: Final = ".index"
 Group = tuple[str, str]
 """Regime and holder, as determination looks licenses up."""
 
@@ -38,9 +41,10 @@ class Versions:
 class HistoryWriter:
     """Writes the versions of one partition's licenses."""
 
-    def __init__(self, path: Path, partition: int) -> None:
+    def __init__(self, folder: Path, partition: int) -> None:
         """Begin a file."""
-        self._file: BinaryIO = path.open("wb")
+        self._path = folder / f"{_NAME}{partition:03d}"
+        self._file: BinaryIO = self._path.open("wb")
         self._partition = partition
         self._end = 0
         self.licenses: dict[str, Versions] = {}
@@ -64,8 +68,9 @@ class HistoryWriter:
             known.groups.add((license_.terms.regime, folded_name(license_.terms.holder)))
 
     def close(self) -> None:
-        """Finish the file."""
+        """Finish the file, and write beside it where which version lies."""
         self._file.close()
+        self._path.with_suffix(_INDEX).write_bytes(pickle.dumps(self.licenses))
 
 
 def _shared(one: bytes, other: bytes) -> int:
@@ -147,6 +152,16 @@ class History:
     def groups(self) -> list[Group]:
         """Every regime and holder there ever was a license of."""
         return list(self._groups)
+
+
+def open_history(folder: Path) -> History:
+    """Open what the writers of all partitions wrote there."""
+    return History(
+        {
+            path.with_suffix(""): pickle.loads(path.read_bytes())  # noqa: S301 - a moment ago, by us
+            for path in sorted(folder.glob(f"{_NAME}*{_INDEX}"))
+        }
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,6 +206,7 @@ def report(
         "base": names[0], "other": names[1], "orders": found.orders,
         "from": base.first.isoformat() if base.first else None,
         "to": base.last.isoformat() if base.last else None,
+        "value": _worth(goods.values()),
         "totals": {"base": totals(base), "other": totals(other)},
         "newly_held": found.held.as_json(), "freed": found.freed.as_json(),
         "unvalued_lines": sum(own.unvalued for own in goods.values()),
@@ -216,6 +217,15 @@ def report(
         ],
         "diverging": found.diverging, "divergences": found.divergences,
     }  # fmt: skip
+
+
+def _worth(goods: Iterable[Goods]) -> dict[str, str]:
+    """What all orders are worth, by currency."""
+    every = Group()
+    for own in goods:
+        every.add(own.value, Decimal(0), never=False)
+    found: dict[str, str] = every.as_json()["value"]
+    return found
 
 
 def _rows(groups: Mapping[str, tuple[Group, Group]]) -> list[dict[str, Any]]:

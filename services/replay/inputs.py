@@ -59,10 +59,10 @@ def _outside(
             continue
         found = []  # what is kept of a segment is small; its rows are not kept
         for row in archive.rows_of(entry):
-            latest = max(latest, row.raw.timestamp_ms)  # log time never goes back
-            one = _spooled(row.raw, archive.partitions(topic), latest)
+            latest = max(latest, row.timestamp_ms)  # log time never goes back
+            one = _spooled(row, archive.partitions(topic), latest)
             if one is not None:
-                found.append(((latest, rank, partition, row.raw.offset), one))
+                found.append(((latest, rank, partition, row.offset), one))
         yield from found
 
 

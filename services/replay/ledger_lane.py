@@ -14,10 +14,10 @@ from services.replay import stages
 from services.replay.errors import Finding
 from services.replay.explain import Captured
 from services.replay.forgetting import forget_old
-from services.replay.history import HistoryWriter, Versions
+from services.replay.history import HistoryWriter
 from services.replay.links import NO_CAUSE, Link, cause_of, compare
 from services.replay.origin import UNCAUSED, foreign
-from services.replay.reading import Archive, said_by
+from services.replay.reading import Archive, said, said_by
 from services.replay.stages import GATE, LEDGER, OWN, ROOT
 from services.runtime.codec import Read, read
 from services.runtime.murmur import partition_of
@@ -40,8 +40,6 @@ class LedgerLane:
     """What the ledger says to itself: warnings, refusals of license events."""
     in_flight: int = 0
     findings: list[Finding] = field(default_factory=list)
-    versions: dict[str, Versions] = field(default_factory=dict)
-    history: str = ""
     records: int = 0
     damaged: bool = False
 
@@ -50,12 +48,10 @@ def ledger_lane(
     archive: Archive, partition: int, folder: Path, told: Callable[[int], None]
 ) -> LedgerLane:
     """Fold a partition of `licenses`. Its license versions go to a file in `folder`."""
-    path = folder / f"licenses-{partition:03d}"
-    history = HistoryWriter(path, partition)
-    lane = LedgerLane(partition, history=str(path))
+    history = HistoryWriter(folder, partition)
+    lane = LedgerLane(partition)
     _Run(archive, lane, history).go(told)
     history.close()
-    lane.versions = history.licenses
     return lane
 
 
@@ -83,11 +79,11 @@ class _Run:
         lane, before = self._lane, len(self._archive.findings)
         for row in self._archive.rows(LICENSES.name, lane.partition, told):
             lane.records += 1
-            one = read(row.raw, self._licenses)
+            one = read(row, self._licenses)
             if one.unreadable and not one.record.key:
                 self._wrong(one, "has no readable key: the ledger stops here")
                 break
-            self._note_origin(one, row.said)
+            self._note_origin(one, said(row))
             self.fold(one)
         self._compare_own()
         lane.findings += self._archive.findings[before:]
@@ -106,7 +102,7 @@ class _Run:
             text = f"what the fold says to {topic} is not there"
             self._lane.findings.append(Finding("fold", place, text, record=place, cause=place))
 
-    def _note_origin(self, one: Read, said: bytes) -> None:
+    def _note_origin(self, one: Read, digest: bytes) -> None:
         """A record of the gate must be one that the gate says; its lane will tell."""
         record = one.record
         if isinstance(record.event, Unreadable):
@@ -119,13 +115,13 @@ class _Run:
         if cause is not None and cause[1] == NO_CAUSE and isinstance(record.event, UNCAUSED):
             return
         if record.source == LEDGER and cause is not None and cause[0] == self._own:
-            self._lane.own.recorded.append((one.raw.offset, cause[1], said))
+            self._lane.own.recorded.append((one.raw.offset, cause[1], digest))
             return
         if cause is None or record.source != GATE or cause[0][0] != CHECKS.name:
             self._wrong(one, f"names {cause} as its cause; {record.source} has it from elsewhere")
             return
         heard = self._lane.heard.setdefault(cause[0][1], [])
-        heard.append((one.raw.offset, cause[1], said))
+        heard.append((one.raw.offset, cause[1], digest))
 
     def fold(self, one: Read) -> None:
         """Fold one record; note what is said and how the license stands."""

@@ -134,6 +134,7 @@ def _take(manifest: Manifest, at: int, line: bytes) -> None:
 
 _FIELDS: Final[dict[str, dict[str, type]]] = {
     "archive": {"format": int, "cluster": str, "partitions": dict, "settings": dict},
+    "settings": {"settings": dict, "since": dict},
     "policy": {"path": str, "sha256": str, "refs": list},
     "pruned": {"paths": list, "before": dict},
     "segment": {

@@ -62,7 +62,7 @@ def product_history(archive: Archive) -> ProductHistory:
     partitions = archive.partitions(PRODUCTS.name)
     for at in range(partitions):
         for row in archive.rows(PRODUCTS.name, at):
-            raw = row.raw
+            raw = row
             event = read(raw, partitions).record.event
             key = _key(raw.key)
             if key is None:

@@ -115,8 +115,7 @@ def of_archive(archive: Archive) -> Source:
         for entry in archive.segments.get((topic, partition), []):
             if not archive.has_key(entry, wanted):
                 continue
-            for row in archive.rows_of(entry):
-                yield row.raw
+            yield from archive.rows_of(entry)
         if archive.findings:
             raise ArchiveError(f"the archive is damaged: {archive.findings[0]}")
 

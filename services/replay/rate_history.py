@@ -36,7 +36,7 @@ class RateHistory:
 def rate_history(archive: Archive) -> RateHistory:
     """Read `reference` to its archived end."""
     partitions = archive.partitions(REFERENCE.name)
-    raws = [row.raw for at in range(partitions) for row in archive.rows(REFERENCE.name, at)]
+    raws = [row for at in range(partitions) for row in archive.rows(REFERENCE.name, at)]
     raws.sort(key=lambda raw: (raw.timestamp_ms, raw.partition, raw.offset))
     found = RateHistory()
     pairs: dict[tuple[str, str], dict[str, Rate]] = {}

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,30 +16,25 @@ from services.classification.policy import PolicyError
 from services.replay.errors import Finding
 from services.replay.manifest import Entry, Manifest, Place, read_manifest
 from services.replay.policies import Policies
-from services.replay.segments import day_of, record_digest, rows_of
+from services.replay.segments import day_of, record_digest, rows_of, rows_with_digests
 from services.replay.stages import GateSettings
 from services.runtime.codec import Raw, Send
 
 NAMED_MAX: Final = 20
 """Records of one damaged segment that are named one by one."""
+_Decoded = tuple[list[Raw], list[tuple[str, str]]]
+"""Records, and what is wrong with some: (place, words)."""
 _DAMAGED: Final = (pa.ArrowException, OSError, ValueError, UnicodeDecodeError, EOFError)
 
 
-class Row(NamedTuple):
-    """A record of the archive."""
+def said(raw: Raw) -> bytes:
+    """Digest of what a record says, wherever it stands."""
+    return said_in(raw.key, hashlib.sha256(raw.value or b"").digest(), raw.headers)
 
-    raw: Raw
 
-    @property
-    def said(self) -> bytes:
-        """Digest of what was said, wherever it stands."""
-        raw = self.raw
-        return said_in(raw.key, hashlib.sha256(raw.value or b"").digest(), raw.headers)
-
-    def says(self, send: Send) -> bool:
-        """Whether a record says exactly what is to be written."""
-        raw = self.raw
-        return (raw.value, raw.key, raw.headers) == (send.value, send.key, send.headers)
+def says(raw: Raw, send: Send) -> bool:
+    """Whether a record says exactly what is to be written."""
+    return (raw.value, raw.key, raw.headers) == (send.value, send.key, send.headers)
 
 
 Headers = tuple[tuple[str, bytes | None], ...]
@@ -70,8 +65,17 @@ class Archive:
 
     @cached_property
     def settings(self) -> GateSettings:
-        """The settings its services ran with."""
-        return GateSettings.model_validate(self.manifest.header["settings"])
+        """The settings its services ran with at first."""
+        return self.all_settings[0][1]
+
+    @cached_property
+    def all_settings(self) -> list[tuple[dict[str, int], GateSettings]]:
+        """All settings its services ran with: since which offset of each partition of the gate."""
+        noted = [self.manifest.header, *self.manifest.of_kind("settings")]
+        return [
+            (entry.get("since", {}), GateSettings.model_validate(entry["settings"]))
+            for entry in noted
+        ]
 
     def partitions(self, topic: str) -> int:
         """How many partitions a topic has."""
@@ -89,7 +93,7 @@ class Archive:
 
     def rows(
         self, topic: str, partition: int, told: Callable[[int], None] = lambda _: None
-    ) -> Iterator[Row]:
+    ) -> Iterator[Raw]:
         """Read a partition in offset order; what is damaged is named, and the rest is read."""
         for entry in self.segments.get((topic, partition), []):
             yield from self.rows_of(entry)
@@ -106,7 +110,7 @@ class Archive:
         for entry in self.segments.get((topic, int(partition)), []):
             if entry["first"] <= int(offset) < entry["end"]:
                 rows = self.rows_of(entry)
-                found = next((r.raw for r in rows if r.raw.offset == int(offset)), None)
+                found = next((each for each in rows if each.offset == int(offset)), None)
         del self.findings[told:]
         return found
 
@@ -130,7 +134,7 @@ class Archive:
         except _DAMAGED:
             return True
 
-    def rows_of(self, entry: Entry) -> list[Row]:
+    def rows_of(self, entry: Entry) -> list[Raw]:
         """Read one segment, with every check there is."""
         path = entry["path"]
         try:
@@ -150,34 +154,14 @@ class Archive:
             self._wrong(path, f"and {len(faults) - NAMED_MAX} more records")
         return rows
 
-    def _decoded(
-        self, entry: Entry, content: bytes, *, intact: bool
-    ) -> tuple[list[Row], list[tuple[str, str]]]:
-        """Decode a segment. Records have digests of their own, to name those that changed."""
-        topic, partition = entry["topic"], entry["partition"]
-        rows: list[Row] = []
-        faults: list[tuple[str, str]] = []
-        expected = entry["first"]
-        try:
-            for raw, digest in rows_of(content, topic, partition):
-                place = f"{topic}/{partition}/{raw.offset}"
-                if raw.offset != expected:
-                    faults.append((place, f"stands where offset {expected} should"))
-                expected = raw.offset + 1
-                if not intact and record_digest(raw) != digest:
-                    faults.append((place, "is not the record that was archived"))
-                    continue
-                rows.append(Row(raw))
-        except _DAMAGED as error:
-            reason = " ".join(str(error).split())[:200]
-            faults.append((f"{topic}/{partition}/{expected}", f"cannot be decoded on: {reason}"))
-            return rows, faults
-        if expected != entry["end"]:
-            faults.append((f"{topic}/{partition}/{expected}", f"ends before {entry['end']}"))
-        days = [day_of(row.raw.timestamp_ms) for row in rows]
-        if days and not faults and (min(days), max(days)) != (entry["day"], entry["last_day"]):
-            faults.append((f"{topic}/{partition}/{entry['first']}", "is of another day"))
-        return rows, faults
+    def _decoded(self, entry: Entry, content: bytes, *, intact: bool) -> _Decoded:
+        """Decode a segment; what is not as the manifest says is decoded record by record."""
+        if intact:
+            with suppress(*_DAMAGED):
+                rows = rows_of(content, entry["topic"], entry["partition"])
+                if [row.offset for row in rows] == list(range(entry["first"], entry["end"])):
+                    return rows, _wrong_days(entry, rows)
+        return _decoded_singly(entry, content, intact=intact)
 
     def _wrong(self, path: str, text: str, record: str | None = None) -> None:
         self.findings.append(Finding("segment", path, text, record=record))
@@ -195,6 +179,43 @@ class Archive:
             except (*_DAMAGED, PolicyError) as error:
                 self._wrong(entry["path"], f"its packs cannot be read: {error}")
         return found
+
+
+def _decoded_singly(entry: Entry, content: bytes, *, intact: bool) -> _Decoded:
+    """Decode as far as can be. Records have digests of their own, to name those that changed."""
+    topic, partition = entry["topic"], entry["partition"]
+    rows: list[Raw] = []
+    faults: list[tuple[str, str]] = []
+    expected = entry["first"]
+    try:
+        for raw, digest in rows_with_digests(content, topic, partition):
+            place = f"{topic}/{partition}/{raw.offset}"
+            if raw.offset != expected:
+                faults.append((place, f"stands where offset {expected} should"))
+            expected = raw.offset + 1
+            if not intact and record_digest(raw) != digest:
+                faults.append((place, "is not the record that was archived"))
+                continue
+            rows.append(raw)
+    except _DAMAGED as error:
+        reason = " ".join(str(error).split())[:200]
+        faults.append((f"{topic}/{partition}/{expected}", f"cannot be decoded on: {reason}"))
+        return rows, faults
+    if expected != entry["end"]:
+        faults.append((f"{topic}/{partition}/{expected}", f"ends before {entry['end']}"))
+    return rows, faults or _wrong_days(entry, rows)
+
+
+def _wrong_days(entry: Entry, rows: list[Raw]) -> list[tuple[str, str]]:
+    if not rows or _days(rows) == (entry["day"], entry["last_day"]):
+        return []
+    return [(f"{entry['topic']}/{entry['partition']}/{entry['first']}", "is of another day")]
+
+
+def _days(rows: list[Raw]) -> tuple[str, str]:
+    """The first and the last day of some records."""
+    moments = [row.timestamp_ms for row in rows]
+    return day_of(min(moments)), day_of(max(moments))
 
 
 def open_archive(root: Path) -> Archive:

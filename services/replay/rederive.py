@@ -4,9 +4,10 @@ They read more than their record: packs, product records, the license book. What
 record with what they said, and is made here from its own source, not from the copy.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import product
 from typing import Any, Final
 
 import orjson
@@ -14,6 +15,7 @@ import orjson
 from schemas.checks import Rate
 from schemas.classification import Verdict
 from schemas.envelope import Output, Recorded
+from schemas.texts import LineTexts
 from services.classification.orders import Classifier
 from services.replay import stages
 from services.replay.errors import Finding
@@ -21,9 +23,10 @@ from services.replay.history import History
 from services.replay.policies import Policies, refs_in
 from services.replay.product_history import ProductHistory
 from services.replay.rate_history import RateHistory
-from services.replay.reading import Row
+from services.replay.reading import says
 from services.replay.stages import CLASSIFICATION, DETERMINE, GateSettings
-from services.runtime.codec import Read, Send, read
+from services.runtime.codec import Raw, Read, Send, read
+from services.runtime.policies import read_ladder
 from services.runtime.stage import Judge, output_of
 
 NAMED_MAX: Final = 4
@@ -45,7 +48,8 @@ class Rederived:
 class Sensors:
     """Both sensors with what they read, as it was when a record says it was read."""
 
-    settings: GateSettings
+    settings: Sequence[GateSettings]
+    """All that the services ran with, one after the other; which one at a record is not on it."""
     policies: Policies
     history: History
     products: ProductHistory
@@ -56,13 +60,17 @@ class Sensors:
     _vector: dict[str, int] = field(default_factory=dict)
     _book: dict[str, int] = field(default_factory=dict)
     _rates: tuple[Rate, ...] = ()
+    _texts: LineTexts = field(default_factory=LineTexts)
 
     def __post_init__(self) -> None:
-        """Wire determination; classification is wired for each set of packs."""
-        rules = self.settings.rules()
-        self._determine = stages.determination(
-            lambda: self.history.book(self._book), rules, lambda: self._rates
-        )
+        """Wire determination under each rules; classification is wired for each set of packs."""
+        ladders = self.policies.ladders or [read_ladder()]
+        self._determine = [
+            stages.determination(
+                lambda: self.history.book(self._book), rules, lambda: self._rates, self._texts
+            )
+            for rules in (s.rules(ladder) for s in reversed(self.settings) for ladder in ladders)
+        ]
 
     def _classified(
         self, classifier: Classifier, order: Read, *, reuse: bool = False
@@ -71,26 +79,26 @@ class Sensors:
         judge = self._judges.get(id(classifier))
         if judge is None:
             judge = self._judges[id(classifier)] = stages.classification(
-                classifier, lambda: self.products.at(self._vector), self.settings
+                classifier, lambda: self.products.at(self._vector), self.settings[0], self._texts
             )
         (output,) = judge(order.record)
         return output, output_of(order, _as_passed(output, order) if reuse else output,
                                  CLASSIFICATION)  # fmt: skip
 
-    def _assessed(self, classified: Read, *, reuse: bool = False) -> tuple[Output, Send]:
-        (output,) = self._determine(classified.record)
+    def _assessed(self, judge: Judge, classified: Read, *, reuse: bool) -> tuple[Output, Send]:
+        (output,) = judge(classified.record)
         said = _as_passed(output, classified) if reuse else output
         return output, output_of(classified, said, DETERMINE)
 
-    def classified(self, row: Row, order: Read) -> Rederived:
+    def classified(self, row: Raw, order: Read) -> Rederived:
         """Classify an order again under the packs and products its record names."""
-        self._vector = _vector_of(row.raw.value, _PRODUCTS)
+        self._vector = _vector_of(row.value, _PRODUCTS)
         guess = self.policies.latest
         if guess is not None:
             output, send = self._classified(guess, order, reuse=True)
-            if row.says(send):
+            if says(row, send):
                 return Rederived(_as_read(row, order, output, send, CLASSIFICATION))
-        recorded = plain_of(row.raw.value)
+        recorded = plain_of(row.value)
         refs = refs_in(recorded)
         classifier = self.policies.classifier(refs) if refs else self.policies.any()
         if classifier is None:
@@ -98,29 +106,28 @@ class Sensors:
             return Rederived(None, [_finding("pack", row, recorded, f"unknown: {named}")])
         self.policies.latest = classifier
         output, send = self._classified(classifier, order)
-        if not row.says(send):
+        if not says(row, send):
             # Asked without what takes days for one another, which is there for speed alone.
             exact = Classifier(classifier.packs)
             output, send = self._classified(exact, order)
             del self._judges[id(exact)]
-        if row.says(send):
+        if says(row, send):
             return Rederived(_as_read(row, order, output, send, CLASSIFICATION))
         return _differing(row, recorded, send, lambda regime: regime)
 
-    def assessed(self, row: Row, classified: Read) -> Rederived:
+    def assessed(self, row: Raw, classified: Read) -> Rederived:
         """Determine an order again, with the license book at the offsets its record names."""
-        self._book = _vector_of(row.raw.value, _BOOK)
-        known = self.rates.until(row.raw.timestamp_ms)
-        for self._rates in known:
-            output, send = self._assessed(classified, reuse=True)
-            if row.says(send):
-                return Rederived(_as_read(row, classified, output, send, DETERMINE))
-        for self._rates in known:
+        self._book = _vector_of(row.value, _BOOK)
+        known = self.rates.until(row.timestamp_ms)
+        for derived in (True, False):
             # What was derived again may carry its numbers otherwise than what is read from bytes.
-            output, send = self._assessed(read(classified.raw, self.partitions))
-            if row.says(send):
-                return Rederived(_as_read(row, classified, output, send, DETERMINE))
-        recorded = plain_of(row.raw.value)
+            cause = classified if derived else read(classified.raw, self.partitions)
+            for judge, rates in product(self._determine, known):
+                self._rates = rates
+                output, send = self._assessed(judge, cause, reuse=derived)
+                if says(row, send):
+                    return Rederived(_as_read(row, classified, output, send, DETERMINE))
+        recorded = plain_of(row.value)
         return _differing(row, recorded, send, lambda regime: regime.get("verdict", {}))
 
 
@@ -131,11 +138,11 @@ def _as_passed(output: Output, cause: Read) -> Output:
     return output._replace(value=cause.raw.value)
 
 
-def _as_read(row: Row, cause: Read, output: Output, send: Send, source: str) -> Read | None:
+def _as_read(row: Raw, cause: Read, output: Output, send: Send, source: str) -> Read | None:
     """The record as a reader would read it; None where another record was written instead."""
     if send.event is not output.event:
         return None
-    raw, before = row.raw, cause.record
+    raw, before = row, cause.record
     record = Recorded(
         output.event, output.id, output.source or source, output.time or before.time, raw.topic,
         raw.partition, raw.offset, output.key,
@@ -169,7 +176,7 @@ def _vector_of(value: bytes | None, mark: bytes) -> dict[str, int]:
 
 
 def _differing(
-    row: Row, recorded: dict[str, Any], send: Send, verdict_of: Callable[[Any], Any]
+    row: Raw, recorded: dict[str, Any], send: Send, verdict_of: Callable[[Any], Any]
 ) -> Rederived:
     derived = plain_of(send.value)
     words = list(differences(recorded, derived))
@@ -200,9 +207,9 @@ def _milder(
                 yield f"line {line.get('line_id')}, {regime}: {before} then, {after} now"
 
 
-def _finding(kind: str, row: Row, recorded: dict[str, Any], text: str) -> Finding:
-    place = f"{row.raw.topic}/{row.raw.partition}/{row.raw.offset}"
-    order = (row.raw.key or b"").decode(errors="replace")
+def _finding(kind: str, row: Raw, recorded: dict[str, Any], text: str) -> Finding:
+    place = f"{row.topic}/{row.partition}/{row.offset}"
+    order = (row.key or b"").decode(errors="replace")
     return Finding(kind, place, text, order=order, record=place)
 
 

@@ -5,6 +5,7 @@ import os
 import struct
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -105,29 +106,51 @@ def fsync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def rows_of(content: bytes, topic: str, partition: int) -> Iterator[tuple[Raw, bytes]]:
-    """Read a segment's records with the digests that stand beside them.
+def rows_of(content: bytes, topic: str, partition: int) -> list[Raw]:
+    """Read a segment's records. Raises pyarrow's errors and ValueError where one cannot be."""
+    table = _opened(content, pre_buffer=False).read(use_threads=False)
+    return _rows(table, topic, partition)
+
+
+def rows_with_digests(content: bytes, topic: str, partition: int) -> Iterator[tuple[Raw, bytes]]:
+    """Read a damaged segment's records with the digests that stand beside them.
 
     Yields as far as the pages can be decoded. Raises pyarrow's errors and ValueError where not.
     """
-    file = pq.ParquetFile(pa.BufferReader(content))
+    file = _opened(content)
+    for at in range(file.num_row_groups):
+        table = file.read_row_group(at)
+        yield from zip(
+            _rows(table, topic, partition), table.column("sha256").to_pylist(), strict=True
+        )
+
+
+def _opened(content: bytes, **options: bool) -> pq.ParquetFile:
+    file = pq.ParquetFile(pa.BufferReader(content), **options)
     if not file.schema_arrow.equals(SCHEMA):
         raise ValueError("its columns are not those of an archive segment")
-    for at in range(file.num_row_groups):
-        yield from _rows(file.read_row_group(at), topic, partition)
+    return file
 
 
-def _rows(table: pa.Table, topic: str, partition: int) -> Iterator[tuple[Raw, bytes]]:
+def _rows(table: pa.Table, topic: str, partition: int) -> list[Raw]:
     table = table.combine_chunks()
-    columns = [table.column(name).to_pylist() for name in ("offset", "timestamp", "key", "value")]
+    offsets, timestamps, keys, values = (
+        _list(table.column(name)) for name in ("offset", "timestamp", "key", "value")
+    )
     lists = table.column("headers").combine_chunks()
     flat = lists.flatten()
-    names, values = flat.field("name").to_pylist(), flat.field("value").to_pylist()
-    pairs = list(zip(names, values, strict=True))
-    ends = lists.value_lengths().to_pylist()
-    digests = table.column("sha256").to_pylist()
-    at = 0
-    for offset, timestamp, key, value, count, digest in zip(*columns, ends, digests, strict=True):
-        headers = tuple(pairs[at : at + count])
-        at += count
-        yield Raw(topic, partition, offset, key, value, headers, timestamp), digest
+    pairs = list(zip(_list(flat.field("name")), _list(flat.field("value")), strict=True))
+    ends = accumulate(_list(lists.value_lengths()), initial=0)
+    headers = [tuple(pairs[start:end]) for start, end in pairwise(ends)]
+    return [
+        Raw(topic, partition, offset, key, value, named, timestamp)
+        for offset, timestamp, key, value, named in zip(
+            offsets, timestamps, keys, values, headers, strict=True
+        )
+    ]
+
+
+def _list(column: pa.Array | pa.ChunkedArray) -> list[Any]:
+    """A column as Python values, by numpy: pyarrow's own way makes a scalar of each first."""
+    found: list[Any] = column.to_numpy(zero_copy_only=False).tolist()
+    return found

@@ -17,6 +17,7 @@ from schemas.checks import DeadlineDue, Rate
 from schemas.decisions import OrderClosed, OrderRejected
 from schemas.envelope import Output, Recorded, derived_id
 from schemas.fold import FORGET_EVERY, Forget, Partition, long_over
+from schemas.texts import LineTexts
 from schemas.topics import CHECKS, CLASSIFIED, DECISIONS, LICENSES, ORDERS, PARTITIONS
 from services.classification.orders import Classifier, Products
 from services.hold_release.state import OrderState
@@ -26,6 +27,7 @@ from services.replay import stages
 from services.replay.cold import ColdEntities
 from services.replay.stages import ROOT, FoldStage, GateSettings
 from services.runtime.murmur import partition_of
+from services.runtime.policies import read_ladder
 
 STEPS_MAX: Final = 100_000
 """Records that one input may lead to; more is a loop in the stages."""
@@ -201,8 +203,13 @@ class Simulation:
         self.ledger = Folding(stages.ledger_stage(), self.books)
         self._partitions = partitions
         self._keep = keep
-        self._classify_with = stages.classification(classifier, lambda: self.products, settings)
-        self._determine_with = stages.determination(self.book, settings.rules(), lambda: self.rates)
+        texts = LineTexts() if keep is not None else None
+        self._classify_with = stages.classification(
+            classifier, lambda: self.products, settings, texts
+        )
+        self._determine_with = stages.determination(
+            self.book, settings.rules(read_ladder()), lambda: self.rates, texts
+        )
         self.rates: tuple[Rate, ...] = ()
         self.products = Products()
         self._ends: dict[tuple[str, int], int] = defaultdict(int)

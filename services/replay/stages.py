@@ -11,6 +11,7 @@ from typing import Final, Literal
 from schemas.base import Model
 from schemas.checks import Rate
 from schemas.fold import Fold, Forget
+from schemas.texts import LineTexts
 from schemas.topics import CHECKS, LICENSES, Topic
 from services.classification.orders import Classifier, Products
 from services.classification.service import judge_of
@@ -21,8 +22,9 @@ from services.license_check import ledger
 from services.license_check import service as license_check
 from services.license_check.book import LICENSE, License
 from services.license_check.determine import Book, Rules, book_of
+from services.license_check.known import KnownLines
+from services.license_check.ladder import Ladder
 from services.license_check.service import judge_with
-from services.runtime.policies import read_ladder
 from services.runtime.stage import Judge
 
 CLASSIFICATION: Final = "/exportgate/classification"
@@ -54,12 +56,12 @@ class GateSettings(Model):
         age = timedelta(seconds=self.max_event_age_s)
         return Gate(time_basis=self.time_basis, max_event_age=age)
 
-    def rules(self) -> Rules:
+    def rules(self, ladder: Ladder) -> Rules:
         """Build determination's rules as its service does."""
         return Rules(
             require_screening=self.require_screening,
             event_basis=self.event_basis,
-            ladder=read_ladder(),
+            ladder=ladder,
         )
 
 
@@ -85,17 +87,26 @@ def ledger_stage() -> FoldStage:
 
 
 def classification(
-    classifier: Classifier, products: Callable[[], Products], settings: GateSettings
+    classifier: Classifier,
+    products: Callable[[], Products],
+    settings: GateSettings,
+    texts: LineTexts | None = None,
 ) -> Judge:
-    """Classification as its service wires it: what it writes for a record of `orders`."""
-    return judge_of(classifier, products, event_basis=settings.event_basis)
+    """Classification as its service wires it: what it writes for a record of `orders`.
+
+    With `texts`, here and below, what is said is encoded too.
+    """
+    return judge_of(classifier, products, event_basis=settings.event_basis, texts=texts)
 
 
 def determination(
-    book: Callable[[], Book], rules: Rules, rates: Callable[[], tuple[Rate, ...]]
+    book: Callable[[], Book],
+    rules: Rules,
+    rates: Callable[[], tuple[Rate, ...]],
+    texts: LineTexts | None = None,
 ) -> Judge:
     """Determination as its service wires it: what it writes for one of `orders.classified`."""
-    return judge_with(book, rules, rates)
+    return judge_with(book, rules, rates, KnownLines(), texts)
 
 
 def read_root(value: bytes) -> License:

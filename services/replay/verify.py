@@ -8,31 +8,28 @@ import gc
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from schemas.topics import CHECKS, CLASSIFIED, DECISIONS, LICENSES, ORDERS, PRODUCTS, REFERENCE
 from services.replay.errors import Finding
 from services.replay.explain import explained
-from services.replay.history import History, Versions
+from services.replay.history import open_history
 from services.replay.ledger_lane import LedgerLane, ledger_lane, ledger_says
 from services.replay.manifest import NAME, Manifest
 from services.replay.order_lane import Incoming, OrderLane, OrderVerifier, gate_says
 from services.replay.policies import Policies
-from services.replay.product_history import product_history
-from services.replay.rate_history import rate_history
+from services.replay.product_history import ProductHistory, product_history
+from services.replay.rate_history import RateHistory, rate_history
 from services.replay.reading import Archive, open_archive
 from services.replay.rederive import Sensors
+from services.replay.workers import Counter, Workers
 
 ORDER_TOPICS: Final = (DECISIONS.name, ORDERS.name, CLASSIFIED.name, CHECKS.name)
 OTHERS: Final = (PRODUCTS.name, REFERENCE.name)
-LOOK_EVERY_S: Final = 0.2
-T = TypeVar("T")
 Told = Callable[[int, int], None]
 """Told (records done, records in all)."""
 
@@ -93,20 +90,6 @@ class Job:
     rederive: bool
 
 
-class Counter:
-    """Counts records into a file a worker, which whoever watches sums up."""
-
-    def __init__(self, path: Path) -> None:
-        """Count on in this file."""
-        self._path = path
-        self._done = int(path.read_bytes() or b"0") if path.exists() else 0
-
-    def add(self, records: int) -> None:
-        """Count records."""
-        self._done += records
-        self._path.write_bytes(str(self._done).encode())
-
-
 def _counter(job: Job, name: str) -> Counter:
     return Counter(Path(job.progress) / name)
 
@@ -119,40 +102,45 @@ def _ledger(job: Job, partition: int) -> LedgerLane:
     return ledger_lane(archive, partition, Path(job.folder), told)
 
 
-@dataclass(frozen=True)
-class Books:
-    """Where the versions of all licenses lie."""
+@dataclass
+class Prepared:
+    """What every partition's verification reads, made once a process: nothing in it grows stale."""
 
-    parts: dict[str, dict[str, Versions]]
+    archive: Archive
+    policies: Policies
+    products: ProductHistory
+    rates: RateHistory
+    sensors: Sensors | None = None
 
-    def history(self) -> History:
-        """Open them."""
-        return History({Path(path): licenses for path, licenses in self.parts.items()})
+    def sensors_with(self, folder: Path) -> Sensors:
+        """Both sensors, once the ledger's lanes have written their license versions."""
+        if self.sensors is None:
+            self.sensors = Sensors(
+                [each for _, each in self.archive.all_settings], self.policies,
+                open_history(folder), self.products, self.rates,
+                self.archive.partitions(CLASSIFIED.name),
+            )  # fmt: skip
+        return self.sensors
 
 
-_policies: dict[str, Policies] = {}
+def prepare(archive: Archive) -> Prepared:
+    """Read what is read whole; what is wrong with its files is among the archive's findings."""
+    return Prepared(archive, archive.policies(), product_history(archive), rate_history(archive))
 
 
-def _orders(job: Job, partition: int, incoming: Incoming, books: Books) -> OrderLane:
+_prepared: dict[str, Prepared] = {}
+"""By the folder of a run; a process that is a copy of the one that prepared has it too."""
+
+
+def _orders(job: Job, partition: int, incoming: Incoming) -> OrderLane:
     gc.disable()
-    archive = open_archive(Path(job.root))
-    archive.findings.clear()
-    if job.root not in _policies:
-        _policies[job.root] = archive.policies()
-        archive.findings.clear()  # told once, by whoever reads the files
-    history = books.history()
-    sensors = None
-    if job.rederive:
-        sensors = Sensors(
-            archive.settings, _policies[job.root], history, product_history(archive),
-            rate_history(archive),
-            archive.partitions(CLASSIFIED.name),
-        )  # fmt: skip
-        archive.findings.clear()
-    verifier = OrderVerifier(archive, partition, incoming, sensors)
-    lane = verifier.go(_counter(job, f"orders-{partition}").add)
-    history.close()
-    return lane
+    prepared = _prepared.get(job.folder)
+    if prepared is None:
+        prepared = _prepared[job.folder] = prepare(open_archive(Path(job.root)))
+    prepared.archive.findings.clear()  # told once, by whoever reads those files for the report
+    sensors = prepared.sensors_with(Path(job.folder)) if job.rederive else None
+    verifier = OrderVerifier(prepared.archive, partition, incoming, sensors)
+    return verifier.go(_counter(job, f"orders-{partition}").add)
 
 
 def verify(
@@ -183,7 +171,7 @@ def verify(
         _verify(archive, report, job, processes, told)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    _policies.pop(str(root), None)
+        _prepared.pop(str(work), None)
     report.findings = explained(report.findings, ledger_says, gate_says, archive)
     if since is not None or until is not None:
         report.findings = [each for each in report.findings if _is_of(archive, each, since, until)]
@@ -211,6 +199,7 @@ def _order_of_finding(finding: Finding) -> tuple[Any, ...]:
 
 
 def _verify(archive: Archive, report: Report, job: Job, processes: int, told: Told) -> None:
+    _prepared[job.folder] = prepare(open_archive(archive.root))
     archive.policies()
     for topic in _stored_only(archive.manifest):
         for partition in range(archive.partitions(topic)):
@@ -227,8 +216,7 @@ def _verify(archive: Archive, report: Report, job: Job, processes: int, told: To
             report.findings += lane.findings
             report.records += lane.records
             report.in_flight += lane.in_flight
-        books = Books({lane.history: lane.versions for lane in lanes})
-        given = [(job, at, _incoming(lanes, at), books)
+        given = [(job, at, _incoming(lanes, at))
                  for at in range(archive.partitions(CHECKS.name))]  # fmt: skip
         for found in workers.all(_orders, given):
             _add(report, found)
@@ -256,44 +244,3 @@ def _add(report: Report, lane: OrderLane) -> None:
     report.engine_changes += lane.engine_changes
     for name in ("records", "orders", "decisions", "rederived", "in_flight", "ahead"):
         setattr(report, name, getattr(report, name) + getattr(lane, name))
-
-
-class Workers:
-    """Some processes; one is this process itself."""
-
-    def __init__(self, processes: int, look: Callable[[], None]) -> None:
-        """Start them. `look` is called now and then while they work."""
-        self._look = look
-        self._pool = None
-        if processes > 1:
-            self._pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
-
-    def __enter__(self) -> "Workers":
-        """Begin."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End the processes."""
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
-
-    def all(self, work: Callable[..., T], given: list[tuple[Any, ...]]) -> list[T]:
-        """Do work on everything given; results in that order."""
-        if self._pool is None:
-            return list(self._one_by_one(work, given))
-        futures = [self._pool.submit(work, *arguments) for arguments in given]
-        waiting = set(futures)
-        while waiting:
-            _, waiting = wait(waiting, timeout=LOOK_EVERY_S, return_when=FIRST_COMPLETED)
-            self._look()
-        return [future.result() for future in futures]
-
-    def _one_by_one(self, work: Callable[..., T], given: list[tuple[Any, ...]]) -> Iterator[T]:
-        was = gc.isenabled()
-        try:
-            for arguments in given:
-                yield work(*arguments)
-                self._look()
-        finally:
-            if was:
-                gc.enable()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -81,10 +82,16 @@ class Course:
 
 def packs_of(scenario: Scenario) -> PackSet:
     """The packs of a scenario. Raises PolicyError for a bad text, KeyError for an unknown name."""
+    return _packs(scenario.cn, scenario.packs)
+
+
+@lru_cache(maxsize=4)
+def _packs(cn: Choice, texts: tuple[str, ...]) -> PackSet:
+    """Compiled once, also for the processes that begin as copies of this one."""
     packs, lexicon = read_packs()
-    keys = choose(scenario.cn)
+    keys = choose(cn)
     chosen = list(packs)
-    for text in scenario.packs:
+    for text in texts:
         own = _pack(text, packs)
         chosen = [each for each in chosen if each.pack != own.pack and not _stands_in(each, own)]
         chosen.append(own)

@@ -2,9 +2,13 @@
 
 from functools import cache
 from importlib import resources
+from typing import Final
 
 from services.classification.source import load_model
 from services.license_check.ladder import GroupFile, Ladder, LadderFile
+
+GROUPS: Final = "country-groups.yaml"
+LADDER: Final = "determination.yaml"
 
 
 def _text(name: str) -> str:
@@ -14,12 +18,19 @@ def _text(name: str) -> str:
 @cache
 def country_groups() -> dict[str, tuple[str, ...]]:
     """Read the country groups a license may name. Raises PolicyError with file and line."""
-    name = "country-groups.yaml"
-    return load_model(_text(name), f"policy/{name}", GroupFile).members()
+    return _groups(_text(GROUPS))
 
 
 @cache
 def read_ladder() -> Ladder:
     """Read the strategy that determination follows. Raises PolicyError with file and line."""
-    name = "determination.yaml"
-    return Ladder(load_model(_text(name), f"policy/{name}", LadderFile), country_groups())
+    return parse_ladder(_text(LADDER), _text(GROUPS))
+
+
+def parse_ladder(text: str, groups: str) -> Ladder:
+    """Read a strategy and the country groups it names. Raises PolicyError with file and line."""
+    return Ladder(load_model(text, f"policy/{LADDER}", LadderFile), _groups(groups))
+
+
+def _groups(text: str) -> dict[str, tuple[str, ...]]:
+    return load_model(text, f"policy/{GROUPS}", GroupFile).members()

@@ -197,15 +197,14 @@ def audit(
     missed = flips_missed(root, FLIPS, seed)
     say(f"{FLIPS} bytes changed, {FLIPS - len(missed)} found")
     place = forge_snapshot(root)
-    forged = everywhere(root, environments[:2])
-    named = [each["record"] for each in forged[0]["findings"]]
-    told = [report["findings"] for report in forged]
+    (forged,) = everywhere(root, environments[:1])
+    named = [each["record"] for each in forged["findings"]]
     say(f"a snapshot forged at {place}: {named}")
     return {
         "orders": reports[0]["orders"], "records": reports[0]["records"], "bytes": size,
         "decisions": reports[0]["decisions"], "rederived": reports[0]["rederived"],
         "divergences": sum(len(report["findings"]) for report in reports),
-        "alike": all(report == reports[0] for report in reports) and told[0] == told[-1],
+        "alike": all(report == reports[0] for report in reports),
         "verify_orders_per_s": round(reports[0]["orders"] / seconds[0]),
         "flips": FLIPS, "missed": missed, "forged": place, "forged_found": named == [place],
         "peak_mb_of_a_process": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024,
@@ -229,11 +228,14 @@ def main() -> None:
     options.add_argument("--orders", type=int, default=20_000)
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    options.add_argument("--environments", type=int, default=len(ENVIRONMENTS))
     options.add_argument("--keep", type=Path, help="leave the archive here")
     asked = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="exportgate-audit-") as folder:
         root = asked.keep or Path(folder) / "archive"
-        result = audit(root, asked.orders, asked.processes, asked.seed)
+        result = audit(
+            root, asked.orders, asked.processes, asked.seed, ENVIRONMENTS[: asked.environments]
+        )
     sys.stdout.write(json.dumps(result) + "\n")
     sys.exit(0 if good(result) else 1)
 

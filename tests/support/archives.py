@@ -67,7 +67,7 @@ def reworked(root: Path, path: str, change: Callable[[list[Raw]], list[Raw]]) ->
         bare = {name: entry[name] for name in entry if name not in ("index", "prev", "digest")}
         if entry.get("path") == path:
             content = (root / path).read_bytes()
-            raws = [raw for raw, _ in rows_of(content, entry["topic"], entry["partition"])]
+            raws = rows_of(content, entry["topic"], entry["partition"])
             bare = segment_entry(root, entry["topic"], entry["partition"], change(raws))
         manifest.append(bare)
 
@@ -91,7 +91,7 @@ def find(root: Path, wanted: Callable[[Raw], bool]) -> tuple[str, Raw]:
     for found in read_manifest(root).segments().values():
         for entry in found:
             content = (root / entry["path"]).read_bytes()
-            for raw, _ in rows_of(content, entry["topic"], entry["partition"]):
+            for raw in rows_of(content, entry["topic"], entry["partition"]):
                 if wanted(raw):
                     return entry["path"], raw
     raise AssertionError("no such record")

@@ -51,7 +51,7 @@ def fresh(root: Path, log: HeldLog) -> Path:
 def archived(root: Path) -> list[Raw]:
     """Every record of an archive in which nothing is wrong."""
     archive = open_archive(root)
-    found = [row.raw for topic, at in sorted(archive.segments) for row in archive.rows(topic, at)]
+    found = [row for topic, at in sorted(archive.segments) for row in archive.rows(topic, at)]
     assert archive.findings == []
     return found
 
@@ -227,7 +227,7 @@ def test_nothing_younger_than_the_longest_duty_is_ever_pruned(tmp_path: Path) ->
     assert retention.prune(manifest, found) == 4
     assert retention.prunable(open_to_append(root), today).entries == ()
     archive = open_archive(root)
-    assert [row.raw.offset for row in archive.rows(ORDERS.name, 2)] == list(range(4_000, 9_000))
+    assert [row.offset for row in archive.rows(ORDERS.name, 2)] == list(range(4_000, 9_000))
     assert archive.findings == []
 
 

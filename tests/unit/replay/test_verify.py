@@ -336,10 +336,10 @@ def test_what_was_said_of_a_license_is_part_of_what_is_verified(copy: Path) -> N
     """A license made smaller than the authority granted: the folds say otherwise from there."""
     archive = open_archive(copy)
     amended = {
-        row.raw.key
+        row.key
         for topic, partition in archive.segments
         for row in archive.rows(topic, partition)
-        if is_a(AMENDED)(row.raw)
+        if is_a(AMENDED)(row)
     }
     _, granted = find(
         copy,

@@ -60,8 +60,8 @@ def test_the_course_that_was_decides_as_the_log_did(sound: Path, inputs: list[In
     archive = open_archive(sound)
     for at in range(archive.partitions("orders.decisions")):
         for row in archive.rows("orders.decisions", at):
-            event = orjson.loads(row.raw.value or b"")
-            key = (row.raw.key or b"").decode()
+            event = orjson.loads(row.value or b"")
+            key = (row.key or b"").decode()
             if "decision" in event:
                 stood[key] = max(stood.get(key, (0, "")), (event["seq"], event["decision"]))
     simulated = {key: run.decisions[-1][0] for key, run in course.runs.items()}

@@ -1,0 +1,139 @@
+"""What-if in words: what a board reads, the question first, the totals, then where they fall."""
+
+from decimal import Decimal
+from typing import Any, Final
+
+from services.cli.output import OUT, table
+
+SHOWN: Final = 12
+BAR: Final = 24
+MATERIALS: Final = "an order counts under every material in it, with the value of those lines"
+REASONS: Final = "of the first hold in the slower course; an order with two counts under both"
+RUN_OUT: Final = "the first day that one could not cover what was asked, or had nothing left"
+
+
+def print_report(result: dict[str, Any]) -> None:
+    """Print a comparison (`services.replay.impact.report`) with the question it answers."""
+    question = result["question"]
+    OUT.print(f"As it was: {_law(question['base'])}")
+    OUT.print(f"What if:   {_law(question)}")
+    OUT.print(f"{result['orders']:,} orders, {result['from'][:10]} to {result['to'][:10]}, "
+              f"worth {_money(result['value'])}")  # fmt: skip
+    OUT.print(f"  at the end as it was: {_counts(result['totals']['base'])}")
+    OUT.print(f"  at the end, what if:  {_counts(result['totals']['other'])}")
+    _group("Newly held", result["newly_held"], result, ("later", "are"))
+    _group("Freed", result["freed"], result, ("sooner", "were"))
+    if result["unvalued_lines"]:
+        OUT.print(f"{result['unvalued_lines']:,} lines state no value: theirs is unknown, not 0")
+    for by, note in (("destination", ""), ("customer", ""), ("material", MATERIALS),
+                     ("reason", REASONS)):  # fmt: skip
+        _table(by, result[f"by_{by}"], note)
+    _licenses(result["licenses"])
+    _divergences(result)
+
+
+def _law(question: dict[str, Any]) -> str:
+    """Name the law, the book and the prices of a course."""
+    packs = [name.partition("\n")[0] for name in question["packs"]]
+    law = f"{', '.join(packs)} on all days" if packs else (
+        f"the {question['cn']} reading of the Chinese lists, as in force on each day"
+    )  # fmt: skip
+    if question.get("law_of"):
+        law += f", the law of {question['law_of']} on all days"
+    if question.get("licenses"):
+        law += f", the licenses of {question['licenses']}"
+    factor = Decimal(question.get("prices") or 1)
+    return law if factor == 1 else f"{law}, prices {(factor - 1) * 100:+f} %"
+
+
+def _counts(totals: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {word.lower()}" for word, count in sorted(totals.items()))
+
+
+def _group(
+    name: str, group: dict[str, Any], result: dict[str, Any], words: tuple[str, str]
+) -> None:
+    """One side of the difference in one sentence."""
+    orders, (when, never) = group["orders"], words
+    if not orders:
+        OUT.print(f"{name}: none")
+        return
+    share = Decimal(orders * 100) / result["orders"]
+    days = Decimal(group["days"])
+    worth = _money(group["value"], result["value"])
+    text = (f"{name}: {orders:,} orders ({share:,.1f} %), {worth}, released "
+            f"{days / orders:,.0f} days {when} on average, {days:,.0f} in all")  # fmt: skip
+    if group["never"]:
+        text += f"; {group['never']:,} of them {never} not released by the end"
+    OUT.print(text)
+
+
+def _money(value: dict[str, str], of: dict[str, str] | None = None) -> str:
+    """Amounts by currency, with their share of all."""
+    parts = []
+    for name, amount in value.items():
+        share = ""
+        if of is not None and Decimal(of.get(name, 0)):
+            share = f" ({Decimal(amount) * 100 / Decimal(of[name]):,.1f} %)"
+        parts.append(f"{Decimal(amount):,.0f} {name}{share}")
+    return " + ".join(parts) or "-"
+
+
+def _divergences(result: dict[str, Any]) -> None:
+    parted = [
+        (each["order"], each["seq"], _word(each["base"]), _word(each["other"]))
+        for each in result["divergences"][:SHOWN]
+    ]
+    if parted:
+        table(f"First divergence of each order ({result['diverging']:,} differ)",
+              ("order", "seq", "as it was", "what if"), parted)  # fmt: skip
+
+
+def _table(by: str, rows: list[dict[str, Any]], note: str) -> None:
+    if not rows:
+        return
+    most = max(row["newly_held"]["orders"] + row["freed"]["orders"] for row in rows)
+    drawn = []
+    for row in rows[:SHOWN]:
+        held, freed = row["newly_held"], row["freed"]
+        bar = "█" * max(1, (held["orders"] + freed["orders"]) * BAR // most)
+        drawn.append((row["name"], held["orders"], _money(held["value"]),
+                      f"{Decimal(held['days']):,.0f}", freed["orders"], _money(freed["value"]),
+                      f"{Decimal(freed['days']):,.0f}", bar))  # fmt: skip
+    more = f", first {SHOWN} of {len(rows)}" if len(rows) > SHOWN else ""
+    title = f"By {by}{more}" + (f": {note}" if note else "")
+    table(title, (by, "newly held", "value", "days later", "freed", "value", "days sooner", ""),
+          drawn)  # fmt: skip
+
+
+def _licenses(rows: list[dict[str, Any]]) -> None:
+    drawn = []
+    for row in rows:
+        base, other = row["base"] or {}, row["other"] or {}
+        if base.get("runs_out") or other.get("runs_out"):
+            drawn.append((row["license_id"], _day(base), _left(base), _day(other), _left(other)))
+    if drawn:
+        more = f", first {SHOWN} of {len(drawn)}" if len(drawn) > SHOWN else ""
+        table(f"Licenses that run out{more}: {RUN_OUT}",
+              ("license", "as it was", "left at the end", "what if", "left at the end"),
+              drawn[:SHOWN])  # fmt: skip
+
+
+def _day(drawn: dict[str, Any]) -> str:
+    return str(drawn.get("runs_out") or "-")[:10]
+
+
+def _left(drawn: dict[str, Any]) -> str:
+    left = drawn.get("left", {})
+    measures = (("quantity", "unit"), ("value", "currency"))
+    parts = [
+        f"{left[name]} {left.get(unit, '')}".strip() for name, unit in measures if name in left
+    ]
+    return ", ".join(parts)
+
+
+def _word(decision: dict[str, Any] | None) -> str:
+    if decision is None:
+        return "-"
+    reasons = f" ({', '.join(decision['reasons'])})" if decision["reasons"] else ""
+    return f"{decision['decision']} {decision['at'][:10]}{reasons}"
