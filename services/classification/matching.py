@@ -99,6 +99,7 @@ def read(lexicon: Lexicon, original: str, *, purpose_only: bool = False) -> Read
     _cas_numbers(lexicon, text, reading)
     relate(states, reading, text)
     derive(lexicon, reading.facts)
+    reading.hits = tuple(hits)
     reading.codes = tuple((m.group(), m.start(), m.end()) for m in CODE.finditer(text))
     reading.content, reading.foreign = content_words(lexicon, folded)
     return reading

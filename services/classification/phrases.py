@@ -32,6 +32,7 @@ class Reading:
     content: bool = False
     foreign: bool = False
     folded: Folded = field(default_factory=lambda: Folded("", "", ()))
+    hits: tuple[Hit, ...] = ()
 
     def add(self, facts: tuple[str, ...], span: tuple[int, int], prefix: str = "") -> None:
         """Record facts; the first span that says so stays."""
