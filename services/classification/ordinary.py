@@ -13,7 +13,16 @@ from services.classification.text import is_cjk
 from services.classification.vocabulary import Kind, Piece, Vocabulary
 
 _NAMES = frozenset(
-    (Kind.GOODS, Kind.PRODUCE, Kind.STUFF, Kind.FORM, Kind.SHAPE, Kind.WORKS, Kind.MACHINE)
+    (
+        Kind.GOODS,
+        Kind.PRODUCE,
+        Kind.STUFF,
+        Kind.FORM,
+        Kind.SHAPE,
+        Kind.PACKING,
+        Kind.WORKS,
+        Kind.MACHINE,
+    )
 )
 _SAYING = frozenset((Kind.GOODS, Kind.PRODUCE, Kind.STUFF, Kind.MAKER, Kind.WORD))
 """What tells one machine or program from another."""
@@ -25,6 +34,11 @@ _BLANK = re.compile(r"(?<=[㐀-鿿぀-ヿ]) | (?=[㐀-鿿぀-ヿ])")
 """A blank beside signs that need none ends a phrase."""
 _KANA = re.compile("[ぁ-ゖー]")
 """Hiragana are particles and endings."""
+_PAIR = re.compile(
+    r"(?<![a-z0-9.])(?:la|ce|pr|nd|sm|eu|gd|tb|dy|ho|er|tm|yb|lu|sc)[ :/+-]"
+    r"(?:la|ce|pr|nd|sm|eu|gd|tb|dy|ho|er|tm|yb|lu|sc|al|mg|fe|co|ni|cu|zr|ti|ga|caf2)(?![a-z])"
+)
+"""Two symbols side by side, a rare earth first."""
 _REFERENCE = re.compile(r"(?:(?:sub)?heading|item|chapter)s? (?:no\.? ?|note )?\d+(?:\.\d+)?")
 """The nomenclature names goods by their place in it."""
 
@@ -41,7 +55,11 @@ def pieces(vocabulary: Vocabulary, text: str, sure: list[Piece], loose: list[Pie
 
     `loose` readings count where neither a sure one nor the vocabulary knows the words.
     """
-    found = [*sure, *(Piece(*m.span(), Kind.STUFF) for m in _REFERENCE.finditer(text))]
+    found = [
+        *sure,
+        *(Piece(*m.span(), Kind.STUFF) for m in _REFERENCE.finditer(text)),
+        *(Piece(*m.span(), Kind.CHEMICAL) for m in _PAIR.finditer(text)),
+    ]
     covered = bytearray(len(text))
     _cover(covered, found)
     if not text.isascii():
@@ -79,13 +97,16 @@ def _kind(vocabulary: Vocabulary, token: str, *, counted: bool) -> Kind:
     if len(token) == 1 and not token.isascii():
         return Kind.NOTHING if _KANA.match(token) else Kind.UNKNOWN
     kind = vocabulary.kind(token)
-    return Kind.NOTHING if kind is Kind.SHAPE and counted else kind
+    return Kind.NOTHING if counted and kind in (Kind.SHAPE, Kind.PACKING) else kind
 
 
 def evidence(text: str, found: list[Piece], *, firm: bool) -> Evidence:
     """Weigh a text. `firm`: a rule has named the goods, of a kind whose makers' names are many."""
     phrases = list(_phrases(text, found))
-    heads = [_head(text, phrase) for phrase in phrases]
+    heads = [
+        _head(text, phrase) if place == 0 or phrase[-1].kind is not Kind.PACKING else Kind.NOTHING
+        for place, phrase in enumerate(phrases)
+    ]
     made = Kind.FORM not in heads and any(piece.kind is Kind.MAKER for piece in found)
     finished = firm or made or Kind.GOODS in heads
     named = finished or Kind.STUFF in heads or Kind.MACHINE in heads
@@ -103,10 +124,12 @@ def _strange(text: str, phrase: list[Piece], head: Kind, *, finished: bool) -> P
     What remains of signs without blanks counts beside a class of material or a machine alone:
     they are not cut into words.
     """
-    every = not finished or head in (Kind.FORM, Kind.SHAPE)
     kinds = {piece.kind for piece in phrase}
+    every = not finished or head in (Kind.FORM, Kind.SHAPE) or Kind.PACKING in kinds
     signs = not kinds.isdisjoint((Kind.FORM, Kind.WORKS, Kind.MACHINE))
     for place, piece in enumerate(phrase):
+        if piece.kind is Kind.CHEMICAL:
+            return piece
         if piece.kind is not Kind.UNKNOWN:
             continue
         sign = is_cjk(text[piece.start])
@@ -159,6 +182,6 @@ def _next(head: Kind, kind: Kind, of: Kind) -> Kind:
         return of or Kind.FORM
     if kind is Kind.STUFF:
         return head if head is Kind.GOODS else Kind.STUFF
-    if kind is Kind.SHAPE:
+    if kind in (Kind.SHAPE, Kind.PACKING):
         return head or Kind.SHAPE
     return Kind.GOODS if kind is Kind.PRODUCE else kind

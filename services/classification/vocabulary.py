@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import ahocorasick
 
+from services.classification.formula import readable
 from services.classification.text import fold_term, is_cjk
 
 
@@ -23,6 +24,8 @@ class Kind(StrEnum):
     """Plants, animals, food: goods that stay that as powder or flakes."""
     SHAPE = "shape"
     """A shape, part or packing: it is what it is of."""
+    PACKING = "packing"
+    """What goods come in: where anything else is named, that is the goods."""
     MAKER = "maker"
     """A maker of finished goods alone."""
     WORKS = "works"
@@ -36,6 +39,8 @@ class Kind(StrEnum):
     TURN = "turn"
     """What stands before it is what the goods are for."""
     UNKNOWN = "unknown"
+    CHEMICAL = "chemical"
+    """Unknown, and readable as symbols of elements with a rare earth among them."""
     NOTHING = ""
 
 
@@ -47,7 +52,7 @@ class Piece(NamedTuple):
     kind: Kind
 
 
-_LISTED = tuple(Kind)[:8]
+_LISTED = tuple(Kind)[:9]
 """A word of several classes is of the first."""
 _SHORT = 2
 """Tokens of letters up to this length say nothing."""
@@ -102,7 +107,8 @@ class Vocabulary:
         if "'" in token:
             return self.kind(token.partition("'")[0])
         ends = (token[at:] for at in range(2, len(token) - 2))
-        return next((self._endings[end] for end in ends if end in self._endings), Kind.UNKNOWN)
+        ending = next((self._endings[end] for end in ends if end in self._endings), None)
+        return ending or (Kind.CHEMICAL if readable(token) else Kind.UNKNOWN)
 
     def signs(self, text: str) -> Iterator[Piece]:
         """Find the longest terms of scripts without blanks; a single sign only ends a run."""
