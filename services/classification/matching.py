@@ -200,7 +200,8 @@ def _symbols(lexicon: Lexicon, text: str) -> list[Hit]:
     out: list[Hit] = []
     for start, end, symbol, extra in symbols_of(lexicon).find(text):
         if symbol:
-            sense = Sense(symbol, "element", (symbol, "re", *extra), signal=True)
+            kind = "article" if "doped_host" in extra else "element"
+            sense = Sense(symbol, kind, (symbol, "re", *extra), signal=True)
         else:
             sense = Sense("rare_earth", "signal", ("re", *extra), signal=True)
         out.append(Hit(start, end, sense))

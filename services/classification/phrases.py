@@ -9,7 +9,7 @@ from services.classification.text import Folded
 
 MAIN, CONTENT, PURPOSE = 0, 1, 2
 _BETWEEN = frozenset(("", "any", "for", "for any", "the"))
-_GOODS = frozenset(("form", "material", "substance", "equipment", "software"))
+_GOODS = frozenset(("form", "material", "substance"))
 _GAP = 4
 """Characters between two words of one purpose."""
 _DIMENSION = re.compile(r"\d ?(?:mm|cm)?\s?[x×*]\s?\d|(?<![a-z])(?:d|dia|ø|φ)\s?\d")
@@ -293,6 +293,7 @@ def relate(states: list[Phrase], reading: Reading, text: str) -> None:
     elif "cas" in facts or not works:
         formed = explicit or any(kind in ("material", "form") for kind in kinds)
         formed = formed or not facts.keys().isdisjoint(("raw", "purity", "phosphor"))
+        formed = formed or {"ndfeb_grade", "re_magnet", "magnet"} <= facts.keys()
         facts["st:strong" if formed else "st:bare"] = span
     elif explicit:
         facts["st:strong"] = span
