@@ -8,8 +8,11 @@ from schemas.classification import Match, Reason
 from services.classification.item import Item
 from services.classification.lexicon import Lexicon
 from services.classification.matching import cas_facts, derive, read
+from services.classification.ordinary import Evidence
 from services.classification.phrases import Reading
 from services.classification.text import Folded, fold_term
+from services.classification.vocabulary import Vocabulary
+from services.classification.weigh import weigh
 
 _HS = re.compile(r"^[0-9]{4,13}$")
 _CODE = re.compile(r"^[0-9][A-E][0-9]{3}(\.[a-z](\.[0-9]{1,2}(\.[a-z])?)?)?$")
@@ -29,7 +32,24 @@ class Facts:
     notes: tuple[Reason, ...] = ()
     texts: tuple[tuple[str, Folded], ...] = ()
     """Description and end use, folded, for names of parties in them."""
+    reading: Reading = field(default_factory=Reading)
+    vocabulary: Vocabulary | None = None
     _known: frozenset[str] = frozenset()
+    _evidence: Evidence | None = None
+
+    @property
+    def evidence(self) -> Evidence:
+        """Whether ordinary goods are named; weighed only where a clear rests on it.
+
+        Facts that come from no text (a product record, a confirmed code) name them.
+        """
+        if self._evidence is None:
+            self._evidence = (
+                Evidence(self.content)
+                if self.vocabulary is None
+                else weigh(self.vocabulary, self.reading, self.known)
+            )
+        return self._evidence
 
     @property
     def known(self) -> frozenset[str]:
@@ -45,9 +65,9 @@ class Facts:
 
 def gather(item: Item, lexicon: Lexicon) -> Facts:
     """Read description, end use, customs code, CAS number, composition and declared codes."""
-    facts = Facts()
     text = item.description or ""
     reading = read(lexicon, text)
+    facts = Facts(reading=reading, vocabulary=lexicon.vocabulary)
     facts.empty = not text.strip()
     facts.content, facts.foreign = reading.content, reading.foreign
     _take(facts, reading, "description")

@@ -166,3 +166,25 @@ def _binary(other: str, amount: int, ours: int) -> bool:
     if other in ("S", "Se", "Te"):
         return ours <= amount <= 2 * ours
     return other in _METALS
+
+
+_RARE = frozenset(
+    ("la", "ce", "pr", "nd", "sm", "eu", "gd", "tb", "dy", "ho", "er", "tm", "yb", "lu", "sc")
+)
+_BESIDE = _JOINED | {"n"}
+_BESIDE_COUNTED = _BESIDE | {"o", "f", "cl", "br", "s", "c", "h"}
+_READABLE_MAX = 8
+"""Longer names of nothing but symbols are names."""
+
+
+@lru_cache(maxsize=16384)
+def readable(token: str) -> bool:
+    """Tell whether an unknown name can be read as a rare earth's symbol and what it bonds with."""
+    if len(token) > _READABLE_MAX:
+        return False
+    beside = _BESIDE if token.isalpha() else _BESIDE_COUNTED
+    for reading in _readings(token):
+        first, *others = [symbol.lower() for symbol in _SYMBOL.findall(reading)] or [""]
+        if first in _RARE and others and beside.issuperset(others):
+            return True
+    return False

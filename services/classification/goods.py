@@ -85,7 +85,7 @@ def judge(
     if elsewhere:
         _uncertain(key, pack, draft, elsewhere, record)
         return draft
-    if against:
+    if against and not _unproved(facts):
         return draft
     _clear(key, pack, facts, draft, record)
     return draft
@@ -299,7 +299,19 @@ def _doubt(pack: Pack, facts: Facts) -> str:
             f"the customs code lies under {facts.watched}, and the words do not settle what it is",
         ),
     )
-    return next((text for doubted, text in doubts if doubted), "")
+    return next((text for doubted, text in doubts if doubted), "") or _unproved(facts)
+
+
+def _unproved(facts: Facts) -> str:
+    """What is missing for a clear: goods of the ordinary vocabulary, and no unknown name."""
+    if facts.holds("re"):
+        return ""
+    found = facts.evidence
+    if not found.named:
+        return "no word names goods that are known to be free"
+    if found.strange:
+        return f"{found.strange!r} is no known word: it may name a material"
+    return ""
 
 
 def _clear(key: str, pack: Pack, facts: Facts, draft: Draft, record: Record) -> None:

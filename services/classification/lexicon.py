@@ -10,6 +10,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.classification.source import Clause, PolicyError, load_model, parse_clause
 from services.classification.text import fold_term, is_cjk
+from services.classification.vocabulary import Kind as Ordinary
+from services.classification.vocabulary import Vocabulary
 
 Kind = Literal[
     "element",
@@ -29,6 +31,16 @@ HEADS = frozenset(
     ("substance", "material", "form", "article", "equipment", "software", "technology", "aid")
 )
 Terms = Mapping[str, tuple[str, ...]]
+
+
+def _words(value: object) -> object:
+    """Read a scalar of words between blanks; `_` is a blank inside one."""
+    return (
+        tuple(one.replace("_", " ") for one in value.split()) if isinstance(value, str) else value
+    )
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 
 
 class _Strict(BaseModel):
@@ -113,6 +125,8 @@ class LexiconFile(_Strict):
     units: tuple[str, ...] = ()
     fuzzy: Mapping[str, str] = Field(default_factory=dict)
     not_misspelt: tuple[str, ...] = ()
+    ordinary: Mapping[Ordinary, Mapping[str, Words]] = Field(default_factory=dict)
+    plain: tuple[str, ...] = ()
 
 
 def parse_lexicon(text: str, source: str) -> LexiconFile:
@@ -210,6 +224,10 @@ class Lexicon:
         }
         self.any_split = re.compile("|".join(self.split_names) or r"(?!)")
         self.derive = tuple(d for file in files for d in file.derive)
+        ordinary = [file.ordinary for file in files if file.ordinary]
+        plain = [one for file in files for one in file.plain]
+        self.vocabulary = Vocabulary(ordinary, plain, self.vague_words) if ordinary else None
+        """None in the lexicons of releases before it: a clear asked for a content word alone."""
         self.headings = {h.prefix: h for file in files for h in file.headings}
         self.automaton = ahocorasick.Automaton()
         for term, found in senses.items():

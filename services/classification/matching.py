@@ -99,6 +99,7 @@ def read(lexicon: Lexicon, original: str, *, purpose_only: bool = False) -> Read
     _cas_numbers(lexicon, text, reading)
     relate(states, reading, text)
     derive(lexicon, reading.facts)
+    reading.hits = tuple(hits)
     reading.codes = tuple((m.group(), m.start(), m.end()) for m in CODE.finditer(text))
     reading.content, reading.foreign = content_words(lexicon, folded)
     return reading
@@ -199,7 +200,8 @@ def _symbols(lexicon: Lexicon, text: str) -> list[Hit]:
     out: list[Hit] = []
     for start, end, symbol, extra in symbols_of(lexicon).find(text):
         if symbol:
-            sense = Sense(symbol, "element", (symbol, "re", *extra), signal=True)
+            kind = "article" if "doped_host" in extra else "element"
+            sense = Sense(symbol, kind, (symbol, "re", *extra), signal=True)
         else:
             sense = Sense("rare_earth", "signal", ("re", *extra), signal=True)
         out.append(Hit(start, end, sense))

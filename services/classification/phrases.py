@@ -9,7 +9,7 @@ from services.classification.text import Folded
 
 MAIN, CONTENT, PURPOSE = 0, 1, 2
 _BETWEEN = frozenset(("", "any", "for", "for any", "the"))
-_GOODS = frozenset(("form", "material", "substance", "equipment", "software"))
+_GOODS = frozenset(("form", "material", "substance"))
 _GAP = 4
 """Characters between two words of one purpose."""
 _DIMENSION = re.compile(r"\d ?(?:mm|cm)?\s?[x×*]\s?\d|(?<![a-z])(?:d|dia|ø|φ)\s?\d")
@@ -32,6 +32,7 @@ class Reading:
     content: bool = False
     foreign: bool = False
     folded: Folded = field(default_factory=lambda: Folded("", "", ()))
+    hits: tuple[Hit, ...] = ()
 
     def add(self, facts: tuple[str, ...], span: tuple[int, int], prefix: str = "") -> None:
         """Record facts; the first span that says so stays."""
@@ -64,6 +65,8 @@ _SHAPED = frozenset(("shape", "powder", "compound"))
 _LOOSE = ("material", "form")
 _MATERIAL = ("material", "form", "substance")
 _WORKS = ("equipment", "software", "technology")
+_WITH_MAGNETS = frozenset(("motor", "audio", "magnet_goods", "electronics"))
+"""Articles whose magnets are named behind them: `car speaker 6.5 inch neodymium`."""
 _PREPARED = frozenset(("pharma", "catalyst"))
 """Articles that are sold under the name of the compound in them."""
 
@@ -77,7 +80,8 @@ def read_phrase(
     signal = inside = other = False
     missing: set[tuple[int, int]] = set()
     main: set[str] = set()
-    roles = _roles(hits, role)
+    roles = _roles(text, hits, role)
+    hits, roles = _unpacked(hits, roles)
     for place, hit in enumerate(hits):
         sense = hit.sense
         if sense.kind in ("marker", "none"):
@@ -105,6 +109,7 @@ def read_phrase(
         reading.add(head.sense.facts, (head.start, head.end), "head:")
         reading.add((head.sense.kind,), (head.start, head.end), "head:")
     loose = signal and not inside and _loose(hits, roles, head, missing)
+    loose = loose or _behind(hits, roles, head, missing)
     packed = inside and any(
         role == CONTENT and "raw" in hit.sense.facts and "magnet" not in hit.sense.facts
         for hit, role in zip(hits, roles, strict=True)
@@ -131,6 +136,22 @@ def _loose(
         and "raw" in hit.sense.facts
         and "magnet" not in hit.sense.facts
         and not (optics and "formula" in hit.sense.facts)
+        and (hit.start, hit.end) not in absent
+        for hit, role in zip(hits, roles, strict=True)
+    )
+
+
+def _behind(
+    hits: list[Hit], roles: list[int], head: Hit | None, absent: set[tuple[int, int]]
+) -> bool:
+    """Whether a rare earth stands behind the article without a word of containment."""
+    if head is None or head.sense.kind != "article" or head.sense.signal:
+        return False
+    return any(
+        hit.start >= head.end
+        and role == MAIN
+        and hit.sense.signal
+        and not (head.sense.name in _WITH_MAGNETS and "nd" in hit.sense.facts)
         and (hit.start, hit.end) not in absent
         for hit, role in zip(hits, roles, strict=True)
     )
@@ -171,12 +192,29 @@ def _raw(hits: list[Hit], roles: list[int], reading: Reading, absent: set[tuple[
             reading.add(tuple(f for f in sense.facts if len(f) <= 2), span, "raw:")
 
 
-def _roles(hits: list[Hit], role: int) -> list[int]:
+def _unpacked(hits: list[Hit], roles: list[int]) -> tuple[list[Hit], list[int]]:
+    """Leave out the names of articles that say what a packing is made of: `steel drum`."""
+    packed = {
+        place
+        for place, (hit, after) in enumerate(zip(hits, hits[1:], strict=False))
+        if hit.sense.kind == "article"
+        and "container" in after.sense.facts
+        and 0 <= after.start - hit.end <= 1
+    }
+    if not packed:
+        return hits, roles
+    kept = [place for place in range(len(hits)) if place not in packed]
+    return [hits[place] for place in kept], [roles[place] for place in kept]
+
+
+def _roles(text: str, hits: list[Hit], role: int) -> list[int]:
     out: list[int] = []
     for place, hit in enumerate(hits):
         if hit.sense.kind == "marker":
             name = hit.sense.name
-            if name == "content":
+            if name == "content" and _fills(text, hits, place):
+                role = MAIN
+            elif name == "content":
                 role = CONTENT if role != PURPOSE else PURPOSE
             elif name == "purpose":
                 role = PURPOSE
@@ -188,6 +226,16 @@ def _roles(hits: list[Hit], role: int) -> list[int]:
                 _back(hits, out, place)
         out.append(role)
     return out
+
+
+def _fills(text: str, hits: list[Hit], place: int) -> bool:
+    """Whether a marker tells what fills a packing: `drum of`; that is the goods."""
+    hit = hits[place]
+    return (
+        text[hit.start : hit.end] == "of"
+        and place > 0
+        and "container" in hits[place - 1].sense.facts
+    )
 
 
 def _back(hits: list[Hit], roles: list[int], place: int) -> None:
@@ -245,6 +293,7 @@ def relate(states: list[Phrase], reading: Reading, text: str) -> None:
     elif "cas" in facts or not works:
         formed = explicit or any(kind in ("material", "form") for kind in kinds)
         formed = formed or not facts.keys().isdisjoint(("raw", "purity", "phosphor"))
+        formed = formed or {"ndfeb_grade", "re_magnet", "magnet"} <= facts.keys()
         facts["st:strong" if formed else "st:bare"] = span
     elif explicit:
         facts["st:strong"] = span
@@ -263,6 +312,9 @@ def _beside_article(
         s.signal and not s.inside and kind != "article" and kind not in _WORKS
         for s, kind in zip(states, kinds, strict=True)
     )
+    if "raw" in facts and not any(s.signal for s in states):
+        facts["st:conflict"] = span
+        return
     firm = explicit and "oxide_ware" not in facts and _firm(explicit, facts, text)
     beside = _beside(states, facts)
     if firm:

@@ -31,6 +31,8 @@ _ISOTOPES = {
     "dy": "15[6-9]|16[0-6]", "ho": "163|166", "er": "16[246789]|170", "tm": "169|170",
     "yb": "168|169|17[0-6]", "lu": "17[4-7]", "y": "8[6-8]|9[01]", "sc": "4[34678]",
 }  # fmt: skip
+_HOSTS = "yag|ylf|yap|yalo3?|yvo4|gdvo4|ggg|gsgg|luag|lulf|llf|kgw|kyw|calgo|caf2|baf2|glass|yso"
+"""What lasers are doped into, as laboratories write it."""
 _METALS = "al|mg|cu|ni|fe|co|zn|ti|zr|ga|mn|si|b"
 _A_METAL = re.compile(rf"(?<![a-z])(?:{_METALS})(?![a-z])")
 _FORMED = re.compile(
@@ -70,6 +72,10 @@ class Symbols:
         self._every = frozenset(lexicon.symbols)
         self._one = re.compile(rf"(?<![a-z])(?:{every})(?![a-z])")
         self._doubtful = frozenset(lexicon.context.ambiguous)
+        self._host = re.compile(
+            rf"(?<![a-z0-9])(?:[a-z]{{1,2}},)*(?P<s>{every})(?:,[a-z]{{1,2}})*:(?:{_HOSTS})"
+            r"(?: (?:laser )?(?:crystals?|rods?|slabs?|dis[ck]s?))+(?![a-z])"
+        )
         isotopes = "|".join(rf"{s} ?(?:{mass})" for s, mass in _ISOTOPES.items())
         turned = "|".join(rf"(?:{mass})m? ?{s}" for s, mass in _ISOTOPES.items())
         self._isotope = re.compile(rf"(?<![a-z0-9.])(?:{isotopes}|{turned})(?![a-z0-9])")
@@ -88,6 +94,8 @@ class Symbols:
                 metal = match.groupdict().get("m")
                 said = (*extra, f"p_{metal}") if metal else extra
                 out.append((match.start("s"), match.end("s"), match.group("s"), said))
+        for match in self._host.finditer(text):
+            out.append((*match.span(), match.group("s"), ("optics", "doped_host")))
         out += self._listed(text)
         out += self._chained(text)
         for match in self._generic.finditer(text):
@@ -177,6 +185,7 @@ def _patterns(lexicon: Lexicon, every: str) -> tuple[tuple[re.Pattern[str], tupl
         rf"[a-z0-9)]: ?(?:[a-z]{{1,2}}\d?\+? ?[,+/] ?)*(?P<s>{every})(?:\d?\+)?{_END}",
         rf"[a-z0-9)]: ?(?P<s>{every})(?:\d?\+)? ?[,+/] ?[a-z]{{1,2}}(?:\d?\+)?{_END}",
         rf"(?<![a-z0-9])(?P<s>{every}) ?\((?:i{{1,3}}|iv)(?:,iv|,i{{1,3}})?\)",
+        rf"(?<![a-z0-9])(?P<s>{every})9\d(?:\.\d+)?(?![a-z0-9])",
     )
     alloy = rf"(?<![a-z0-9])(?P<m>{_METALS}) ?\d+(?:\.\d+)? ?%? ?(?P<s>{every}){_END}"
     pair = rf"(?<![a-z0-9])(?P<m>{_METALS}) (?P<s>{every})(?: master)? alloys?{_END}"

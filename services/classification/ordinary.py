@@ -1,0 +1,187 @@
+"""Whether a text names ordinary goods: the evidence that a clear rests on.
+
+Three things must come together: a word of the vocabulary of ordinary goods names the goods in some
+phrase; where it is a material, machine or program, no other word is unknown (it may be a trade
+name); and beside finished goods no phrase speaks of a material by an unknown name.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from services.classification.text import is_cjk
+from services.classification.vocabulary import Kind, Piece, Vocabulary
+
+_NAMES = frozenset(
+    (
+        Kind.GOODS,
+        Kind.PRODUCE,
+        Kind.STUFF,
+        Kind.FORM,
+        Kind.SHAPE,
+        Kind.PACKING,
+        Kind.WORKS,
+        Kind.MACHINE,
+    )
+)
+_SAYING = frozenset((Kind.GOODS, Kind.PRODUCE, Kind.STUFF, Kind.MAKER, Kind.WORD))
+"""What tells one machine or program from another."""
+_MADE_OF = {Kind.STUFF: Kind.STUFF, Kind.PRODUCE: Kind.GOODS}
+"""What a class of material is named by, and what it is then: zinc oxide, milk powder."""
+_TOKEN = re.compile(r"[a-zß-ÿ']+\d[a-z0-9./]*|\d[a-z0-9./]*|[a-zß-ÿ']+|[^\W\d_]")
+_CUT = re.compile(r"[,;|()\[\]{}，；、。•]|:(?= )|\. |\n")
+_BLANK = re.compile(r"(?<=[㐀-鿿぀-ヿ]) | (?=[㐀-鿿぀-ヿ])")
+"""A blank beside signs that need none ends a phrase."""
+_KANA = re.compile("[ぁ-ゖー]")
+"""Hiragana are particles and endings."""
+_PAIR = re.compile(
+    r"(?<![a-z0-9.])(?:la|ce|pr|nd|sm|eu|gd|tb|dy|ho|er|tm|yb|lu|sc)[ :/+-]"
+    r"(?:la|ce|pr|nd|sm|eu|gd|tb|dy|ho|er|tm|yb|lu|sc|al|mg|fe|co|ni|cu|zr|ti|ga|caf2)(?![a-z])"
+)
+"""Two symbols side by side, a rare earth first."""
+_REFERENCE = re.compile(r"(?:(?:sub)?heading|item|chapter)s? (?:no\.? ?|note )?\d+(?:\.\d+)?")
+"""The nomenclature names goods by their place in it."""
+
+
+class Evidence(NamedTuple):
+    """Whether ordinary goods are named, and the word that stands against a clear."""
+
+    named: bool
+    strange: str = ""
+
+
+def pieces(vocabulary: Vocabulary, text: str, sure: list[Piece], loose: list[Piece]) -> list[Piece]:
+    """Cut a text into what is known of it and the tokens that remain, in order.
+
+    `loose` readings count where neither a sure one nor the vocabulary knows the words.
+    """
+    found = [
+        *sure,
+        *(Piece(*m.span(), Kind.STUFF) for m in _REFERENCE.finditer(text)),
+        *(Piece(*m.span(), Kind.CHEMICAL) for m in _PAIR.finditer(text)),
+    ]
+    covered = bytearray(len(text))
+    _cover(covered, found)
+    if not text.isascii():
+        for piece in vocabulary.signs(text):
+            if not all(covered[piece.start : piece.end]):
+                found.append(piece)
+                _cover(covered, (piece,))
+    maybe = bytearray(len(text))
+    _cover(maybe, loose)
+    last: tuple[int, str] = (-2, "")
+    for match in _TOKEN.finditer(text):
+        start, end = match.span()
+        if all(covered[start:end]):
+            last = (-2, "")
+            continue
+        token = match.group()
+        pair = vocabulary.known(f"{last[1]} {token}") if last[0] == start - 1 else Kind.NOTHING
+        kind = pair or _kind(vocabulary, token, counted=last[1][-1:].isdigit())
+        if pair:
+            found[-1] = Piece(found[-1].start, end, pair)
+        if pair or kind is not Kind.UNKNOWN or not all(maybe[start:end]):
+            found += () if pair else (Piece(start, end, kind),)
+            _cover(covered, found[-1:])
+        last = (end, token)
+    found += (p for p in loose if not all(covered[p.start : p.end]))
+    return sorted(piece for piece in found if piece.kind)
+
+
+def _cover(covered: bytearray, found: Iterable[Piece]) -> None:
+    for piece in found:
+        covered[piece.start : piece.end] = b"\x01" * (piece.end - piece.start)
+
+
+def _kind(vocabulary: Vocabulary, token: str, *, counted: bool) -> Kind:
+    if len(token) == 1 and not token.isascii():
+        return Kind.NOTHING if _KANA.match(token) else Kind.UNKNOWN
+    kind = vocabulary.kind(token)
+    return Kind.NOTHING if counted and kind in (Kind.SHAPE, Kind.PACKING) else kind
+
+
+def evidence(text: str, found: list[Piece], *, firm: bool) -> Evidence:
+    """Weigh a text. `firm`: a rule has named the goods, of a kind whose makers' names are many."""
+    phrases = list(_phrases(text, found))
+    heads = [
+        _head(text, phrase) if place == 0 or phrase[-1].kind is not Kind.PACKING else Kind.NOTHING
+        for place, phrase in enumerate(phrases)
+    ]
+    made = Kind.FORM not in heads and any(piece.kind is Kind.MAKER for piece in found)
+    finished = firm or made or Kind.GOODS in heads
+    named = finished or Kind.STUFF in heads or Kind.MACHINE in heads
+    named = named or (Kind.WORKS in heads and any(piece.kind in _SAYING for piece in found))
+    for phrase, head in zip(phrases, heads, strict=True):
+        strange = _strange(text, phrase, head, finished=finished)
+        if strange:
+            return Evidence(named, text[strange.start : strange.end])
+    return Evidence(named)
+
+
+def _strange(text: str, phrase: list[Piece], head: Kind, *, finished: bool) -> Piece | None:
+    """Find the unknown word of a phrase that may name a material.
+
+    What remains of signs without blanks counts beside a class of material or a machine alone:
+    they are not cut into words.
+    """
+    kinds = {piece.kind for piece in phrase}
+    every = not finished or head in (Kind.FORM, Kind.SHAPE) or Kind.PACKING in kinds
+    signs = not kinds.isdisjoint((Kind.FORM, Kind.WORKS, Kind.MACHINE))
+    for place, piece in enumerate(phrase):
+        if piece.kind is Kind.CHEMICAL:
+            return piece
+        if piece.kind is not Kind.UNKNOWN:
+            continue
+        sign = is_cjk(text[piece.start])
+        beside = phrase[place + 1].kind if place + 1 < len(phrase) else Kind.NOTHING
+        named = beside is Kind.FORM or (sign and beside is Kind.STUFF)
+        if named or (every and (signs or not sign)):
+            return piece
+    return None
+
+
+def _phrases(text: str, found: list[Piece]) -> Iterator[list[Piece]]:
+    cuts = [match.start() for match in _CUT.finditer(text)]
+    if not text.isascii():
+        cuts += (match.start() for match in _BLANK.finditer(text))
+        cuts.sort()
+    part: list[Piece] = []
+    at = 0
+    for piece in found:
+        moved = False
+        while at < len(cuts) and cuts[at] < piece.start:
+            at, moved = at + 1, True
+        if moved and part:
+            yield part
+            part = []
+        part.append(piece)
+    if part:
+        yield part
+
+
+def _head(text: str, phrase: list[Piece]) -> Kind:
+    """What names the goods in a phrase: the last name before a tail, and nothing behind it.
+
+    A class of material behind a stuff is that stuff (zinc oxide); a stuff or shape behind goods
+    is what they are of or come in (shirt cotton, glass bottles).
+    """
+    head = of = Kind.NOTHING
+    for piece in phrase:
+        if piece.kind is Kind.TAIL:
+            break
+        if piece.kind is Kind.TURN or (piece.kind is Kind.UNKNOWN and is_cjk(text[piece.start])):
+            head = of = Kind.NOTHING
+        of = _MADE_OF.get(piece.kind, of)
+        if piece.kind in _NAMES:
+            head = _next(head, piece.kind, of)
+    return head
+
+
+def _next(head: Kind, kind: Kind, of: Kind) -> Kind:
+    if kind is Kind.FORM:
+        return of or Kind.FORM
+    if kind is Kind.STUFF:
+        return head if head is Kind.GOODS else Kind.STUFF
+    if kind in (Kind.SHAPE, Kind.PACKING):
+        return head or Kind.SHAPE
+    return Kind.GOODS if kind is Kind.PRODUCE else kind

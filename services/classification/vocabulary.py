@@ -1,0 +1,132 @@
+"""The vocabulary of ordinary goods: what a word of a description may be."""
+
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+import ahocorasick
+
+from services.classification.formula import readable
+from services.classification.text import fold_term, is_cjk
+
+
+class Kind(StrEnum):
+    """What a word is: a class of the vocabulary, or (below) what no list names."""
+
+    FORM = "form"
+    """A class of material, free or not: powder, alloy, oxide, magnet."""
+    STUFF = "stuff"
+    """A free material by its name."""
+    GOODS = "goods"
+    """Finished goods."""
+    PRODUCE = "produce"
+    """Plants, animals, food: goods that stay that as powder or flakes."""
+    SHAPE = "shape"
+    """A shape, part or packing: it is what it is of."""
+    PACKING = "packing"
+    """What goods come in: where anything else is named, that is the goods."""
+    MAKER = "maker"
+    """A maker of finished goods alone."""
+    WORKS = "works"
+    """A machine, program or service of any kind."""
+    WORD = "word"
+    """A word of ordinary texts."""
+    MACHINE = "machine"
+    """A machine of a certain kind, as a rule knows it."""
+    TAIL = "tail"
+    """Behind it stands what is inside the goods, or what they are for."""
+    TURN = "turn"
+    """What stands before it is what the goods are for."""
+    UNKNOWN = "unknown"
+    CHEMICAL = "chemical"
+    """Unknown, and readable as symbols of elements with a rare earth among them."""
+    NOTHING = ""
+
+
+class Piece(NamedTuple):
+    """Part of a folded text, and what it is."""
+
+    start: int
+    end: int
+    kind: Kind
+
+
+_LISTED = tuple(Kind)[:9]
+"""A word of several classes is of the first."""
+_SHORT = 2
+"""Tokens of letters up to this length say nothing."""
+
+
+class Vocabulary:
+    """Words of ordinary goods and of ordinary texts, by class.
+
+    `vague` words say nothing; `plain` patterns match tokens with digits that say nothing.
+    """
+
+    def __init__(
+        self,
+        files: Iterable[Mapping[Kind, Mapping[str, Iterable[str]]]],
+        plain: Iterable[str],
+        vague: Container[str] = (),
+    ) -> None:
+        self._words: dict[str, Kind] = {}
+        self._endings: dict[str, Kind] = {}
+        self._signs = ahocorasick.Automaton()
+        self._vague = vague
+        self._plain = re.compile("|".join(plain) or r"(?!)")
+        files = list(files)
+        for kind in reversed(_LISTED):
+            for file in files:
+                for terms in file.get(kind, {}).values():
+                    for term in terms:
+                        self._add(term, kind)
+        self._signs.make_automaton()
+
+    def _add(self, raw: str, kind: Kind) -> None:
+        term = fold_term(raw.lstrip("*"))
+        if any(map(is_cjk, term)):
+            self._signs.add_word(term, (len(term), kind))
+        elif raw.startswith("*"):
+            self._endings[term] = self._words[term] = kind
+        else:
+            self._words[term] = kind
+
+    def known(self, name: str) -> Kind:
+        """Give the class of a word or a pair of words, in either number; NOTHING for none."""
+        names = (name, *singulars(name))
+        return next((self._words[one] for one in names if one in self._words), Kind.NOTHING)
+
+    def kind(self, token: str) -> Kind:
+        """Say what a token of the text is."""
+        known = self.known(token)
+        if known:
+            return Kind.NOTHING if known is Kind.WORD and token in self._vague else known
+        if len(token) <= _SHORT or self._plain.fullmatch(token):
+            return Kind.NOTHING
+        if "'" in token:
+            return self.kind(token.partition("'")[0])
+        ends = (token[at:] for at in range(2, len(token) - 2))
+        ending = next((self._endings[end] for end in ends if end in self._endings), None)
+        return ending or (Kind.CHEMICAL if readable(token) else Kind.UNKNOWN)
+
+    def signs(self, text: str) -> Iterator[Piece]:
+        """Find the longest terms of scripts without blanks; a single sign only ends a run."""
+        reach = 0
+        found = sorted(
+            (last + 1 - size, -(last + 1), kind)
+            for last, (size, kind) in self._signs.iter(text)
+            if size > 1 or last + 1 == len(text) or not is_cjk(text[last + 1])
+        )
+        for start, negative, kind in found:
+            if -negative > reach:
+                reach = -negative
+                yield Piece(start, reach, kind)
+
+
+def singulars(word: str) -> Iterator[str]:
+    """Give what a regular English plural may be the plural of."""
+    if word.endswith("s") and not word.endswith("ss"):
+        yield word[:-1]
+        if word.endswith("es"):
+            yield word[:-3] + "y" if word.endswith("ies") else word[:-2]

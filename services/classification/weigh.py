@@ -1,0 +1,65 @@
+"""The evidence of a clear, from what a text was read as."""
+
+from collections.abc import Collection
+
+from services.classification.ordinary import Evidence, evidence, pieces
+from services.classification.phrases import Hit, Reading
+from services.classification.vocabulary import Kind, Piece, Vocabulary
+
+_SURE = {
+    "substance": Kind.STUFF,
+    "material": Kind.STUFF,
+    "element": Kind.STUFF,
+    "signal": Kind.STUFF,
+    "aid": Kind.STUFF,
+    "equipment": Kind.MACHINE,
+    "software": Kind.WORKS,
+    "technology": Kind.WORKS,
+}
+_BY_FACT = (
+    ("not_re_magnet", Kind.STUFF),
+    ("base_metal", Kind.STUFF),
+    ("generic", Kind.WORKS),
+    ("grade_word", Kind.WORD),
+    ("tablet", Kind.FORM),
+    ("ysz", Kind.STUFF),
+    ("zirconia", Kind.STUFF),
+    ("oxide_ware", Kind.STUFF),
+)
+"""What a fact makes of a find, whatever its kind: some articles are sold as material as well."""
+_GENERAL = frozenset(("general_centrifuge", "generic_software", "not_re_magnet"))
+"""Kinds of goods of makers without number: their names are no doubt."""
+_INSIDE = frozenset(("of", "from", "in", "on", "by", "based on", "made of", "made from"))
+"""Markers of content behind which the goods themselves may stand."""
+
+
+def weigh(vocabulary: Vocabulary, reading: Reading, known: Collection[str]) -> Evidence:
+    """Weigh the description of a line."""
+    text = reading.folded.text
+    sure: list[Piece] = []
+    loose: list[Piece] = []
+    for hit in reading.hits:
+        kind = _sure(hit, text)
+        if kind is Kind.GOODS and vocabulary.known(text[hit.start : hit.end]) is Kind.STUFF:
+            kind = Kind.STUFF
+        if kind:
+            sure.append(Piece(hit.start, hit.end, kind))
+        else:
+            other = Kind.FORM if hit.sense.kind == "form" else Kind.WORD
+            loose.append(Piece(hit.start, hit.end, other))
+    found = pieces(vocabulary, text, sure, loose)
+    return evidence(text, found, firm=not _GENERAL.isdisjoint(known))
+
+
+def _sure(hit: Hit, text: str) -> Kind:
+    """What a find surely is; NOTHING where the vocabulary may know better."""
+    sense = hit.sense
+    if sense.kind == "marker":
+        if sense.name == "purpose_after":
+            return Kind.TURN
+        opens = sense.name in ("content", "purpose") and text[hit.start : hit.end] not in _INSIDE
+        return Kind.TAIL if opens else Kind.NOTHING
+    named = next((kind for fact, kind in _BY_FACT if fact in sense.facts), Kind.NOTHING)
+    if named or sense.kind == "article":
+        return named or Kind.GOODS
+    return _SURE.get(sense.kind, Kind.NOTHING)
