@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 from services.classification.lexicon import HEADS, Lexicon, Sense
@@ -196,7 +197,7 @@ def _unpacked(hits: list[Hit], roles: list[int]) -> tuple[list[Hit], list[int]]:
     """Leave out the names of articles that say what a packing is made of: `steel drum`."""
     packed = {
         place
-        for place, (hit, after) in enumerate(zip(hits, hits[1:], strict=False))
+        for place, (hit, after) in enumerate(pairwise(hits))
         if hit.sense.kind == "article"
         and "container" in after.sense.facts
         and 0 <= after.start - hit.end <= 1

@@ -88,7 +88,7 @@ def same_as_log(root: Path, bootstrap: str) -> None:
     archive = open_archive(root)
     archived = [
         (row.raw.topic, row.raw.partition, row.raw.offset, row.raw.key, row.raw.value,
-         row.raw.headers)
+         row.headers)
         for topic in sorted(topic.name for topic in ARCHIVED)
         for at in range(archive.partitions(topic))
         for row in archive.rows(topic, at)
