@@ -87,7 +87,7 @@ def same_as_log(root: Path, bootstrap: str) -> None:
     """Compare with the log as an independent reader has it, record by record."""
     archive = open_archive(root)
     archived = [
-        (row.raw.topic, row.raw.partition, row.raw.offset, row.raw.key, row.raw.value,
+        (row.topic, row.partition, row.offset, row.key, row.value,
          row.headers)
         for topic in sorted(topic.name for topic in ARCHIVED)
         for at in range(archive.partitions(topic))
