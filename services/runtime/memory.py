@@ -2,7 +2,7 @@
 
 import hashlib
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -50,7 +50,9 @@ class Memory:
     """Next offset to fold."""
     chain: str = ORIGIN
     """Running hash of the folded input."""
-    last_sha256: str = ""
+    last_value: bytes | None = None
+    """The last record folded; null where only its digest was taken up."""
+    last_digest: str = ""
     emit_from: int = 0
     """Offsets below were committed: their outputs stand in the log already."""
     whole_from: int = 0
@@ -70,12 +72,21 @@ class Memory:
     whole: bool = False
     """Whether all of it must be written, because it did not come from Redis."""
     space: str = ""
-    _over: list[tuple[datetime, str, str]] | None = None
-    """When each entity that is over may be forgotten, the earliest first; null: not looked yet."""
+    _over: list[tuple[datetime, str, str]] = field(default_factory=list)
+    """When entities that are over may be forgotten, the earliest first."""
+    _touched: set[tuple[str, str]] = field(default_factory=set)
+    """What changed, and was not looked at yet for whether it is over."""
     redelivered: int = 0
     """Records below its place that came again, and records that changed nothing and said nothing:
     counted here, and taken by the collector of metrics."""
     without_effect: int = 0
+
+    @property
+    def last_sha256(self) -> str:
+        """Digest of the last record folded; counted where it is wanted, not at every record."""
+        if self.last_value is None:
+            return self.last_digest
+        return hashlib.sha256(self.last_value).hexdigest()
 
     @property
     def place(self) -> str:
@@ -101,16 +112,18 @@ class Memory:
             self.version = record.event.version
         value = read.raw.value or b""
         self.chain = hashlib.sha256(self.chain.encode() + value).hexdigest()
-        self.last_sha256 = hashlib.sha256(value).hexdigest()
+        self.last_value = value
         self.offset = record.offset + 1
-        if forget is not None:
-            self._forget(forget, key, step.changes)
+        if forget is not None and not self.offset % FORGET_EVERY:
+            self._forget(forget)
         return step.outputs if record.offset >= self.emit_from else ()
 
     def _apply(self, key: str, step: Step) -> None:
         self.partition = step.partition
+        if not step.changes:
+            return
+        aggregate = self.aggregates.setdefault(key, {})
         for name, entity in step.changes.items():
-            aggregate = self.aggregates.setdefault(key, {})
             if entity is None:
                 aggregate.pop(name, None)
             else:
@@ -119,33 +132,22 @@ class Memory:
 
     def _changed(self, key: str, name: str) -> None:
         """Note what must be written; where all of it must be, there is nothing to note."""
+        self._touched.add((key, name))
         if not self.whole:
             self.dirty[field_of(key, name)] = None
 
-    def _forget(self, forget: Forget, key: str, changes: Mapping[str, Model | None]) -> None:
-        """Note when what changed is long over; at fixed offsets, drop what is.
-
-        All is looked at once, when there is something to drop for the first time, and put in order.
-        """
-        if self._over is not None:
-            for name in changes:
-                self._note_over(forget, key, name)
-        if self.offset % FORGET_EVERY:
-            return
-        if self._over is None:
-            self._over = []
-            for own, name, _ in self.entities():
-                self._note_over(forget, own, name)
+    def _forget(self, forget: Forget) -> None:
+        """Drop what is long over: looked at where it changed since, and put in order of its end."""
+        for key, name in self._touched:
+            entity = self.aggregates.get(key, {}).get(name)
+            at = None if entity is None else forget(entity)
+            if at is not None:
+                heapq.heappush(self._over, (at, key, name))
+        self._touched.clear()
         now = self.partition.log_time
         while self._over and self._over[0][0] <= now:
-            _, own, name = heapq.heappop(self._over)
-            self._drop(forget, own, name, now)
-
-    def _note_over(self, forget: Forget, key: str, name: str) -> None:
-        entity = self.aggregates[key].get(name)
-        at = None if entity is None else forget(entity)
-        if at is not None and self._over is not None:
-            heapq.heappush(self._over, (at, key, name))
+            _, key, name = heapq.heappop(self._over)
+            self._drop(forget, key, name, now)
 
     def _drop(self, forget: Forget, key: str, name: str, now: datetime) -> None:
         """Drop an entity that is over, unless it changed since that was noted."""
@@ -163,6 +165,7 @@ class Memory:
         """Put back an entity that was remembered."""
         key, name = split_field(entity_field)
         self.aggregates.setdefault(key, {})[name] = entity
+        self._touched.add((key, name))
         self.digests[entity_field] = digest
         self._add(entity_field, digest)
 

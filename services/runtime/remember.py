@@ -138,7 +138,7 @@ class Remembered:
             ),
             offset=meta["offset"],
             chain=meta["chain"],
-            last_sha256=meta["last_sha256"],
+            last_digest=meta["last_sha256"],
             version=meta["version"],
             space=meta["space"],
         )

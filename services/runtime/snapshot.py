@@ -204,7 +204,7 @@ def _put_together(
         ),
         offset=marker.offset,
         chain=marker.chain,
-        last_sha256=marker.last_sha256,
+        last_digest=marker.last_sha256,
         version=marker.fold_version,
         whole=True,
     )
