@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Context, getcontext, setcontext
-from functools import partial, wraps
+from functools import partial, update_wrapper
 from types import MappingProxyType
 from typing import Final, NamedTuple, ParamSpec, Protocol, overload
 
@@ -62,11 +62,7 @@ P = ParamSpec("P")
 def later(say: Callable[P, Output]) -> Callable[P, Saying]:
     """Keep what an event is made of, and put it into words only for somebody who looks."""
 
-    @wraps(say)
-    def kept(*args: P.args, **kwargs: P.kwargs) -> Saying:
-        return partial(say, *args, **kwargs)
-
-    return kept
+    return update_wrapper(partial(partial, say), say)
 
 
 class Said(Sequence[Output]):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from schemas.base import Model, built, changed, plain
+from schemas.base import Model, assembled, changed, plain
 from schemas.checks import (
     DeadlineDue,
     ReservationAdjusted,
@@ -53,6 +53,7 @@ from services.license_check.posting import posted
 ADJUSTED_KEPT: Final = 16
 """Requests to adjust one reservation that are remembered, so that a duplicate undoes nothing."""
 
+_FRESH: Final = Reservation(state="open").__dict__
 KEPT: Final = timedelta(days=7)
 KEPT_SHIPPED: Final = timedelta(days=180)
 
@@ -94,8 +95,8 @@ def _request(
 ) -> Effect:
     request: ReservationRequested = record.event
     name = request.reservation_id
-    known = _reservation(aggregate, name)
-    if known is not None:
+    known = aggregate.get(name)
+    if isinstance(known, Reservation):
         return {}, [answers.repeated(record, known, license_)]
     judged = judge(license_, request, partition)
     if isinstance(judged, Refusal):
@@ -105,21 +106,21 @@ def _request(
         return {}, [answers.refused(record, request, part.reason, part.change)]
     assert license_.terms is not None, "judged above"
     drawn = part.draw
-    reservation = built(
-        Reservation,
-        request=request,
-        state="open",
-        quantity=drawn.quantity,
-        unit=drawn.unit,
-        value=drawn.value,
-        currency=drawn.currency,
-        stated_quantity=part.quantity,
-        stated_value=part.value,
-        documents=drawn.documents,
-        released=bool(request.alone) and part.quantity is None,
-        valid_to=_last_day(license_.terms.valid_to, drawn),
-        granted_offset=record.offset,
-    )
+    fields = {
+        "request": request,
+        "state": "open",
+        "quantity": drawn.quantity,
+        "unit": drawn.unit,
+        "value": drawn.value,
+        "currency": drawn.currency,
+        "stated_quantity": part.quantity,
+        "stated_value": part.value,
+        "documents": drawn.documents,
+        "released": bool(request.alone) and part.quantity is None,
+        "valid_to": _last_day(license_.terms.valid_to, drawn),
+        "granted_offset": record.offset,
+    }
+    reservation = assembled(Reservation, {**_FRESH, **fields})
     after = posted(license_, None, reservation)
     answer = answers.granted(record, reservation, "granted", license_, after)
     return {LICENSE: after, name: reservation}, [answer]

@@ -241,7 +241,9 @@ class Reader:
             self._consumer.assign([TopicPartition(topic, at, start[at]) for at in wanted])
             deadline = time.monotonic() + CALL_TIMEOUT_S
             while wanted:
-                for message in self._consumer.consume(BATCH_MAX, IDLE_WAIT_S):
+                # One with a wait, then what is there: to wait for a full batch is to wait in vain.
+                messages = self._consumer.consume(1, IDLE_WAIT_S)
+                for message in messages + self._consumer.consume(BATCH_MAX - 1, 0):
                     if message.error() is not None:
                         raise Unavailable(f"{topic}: {message.error()}")
                     deadline = time.monotonic() + CALL_TIMEOUT_S
