@@ -19,6 +19,7 @@ from services.cli.license_files import FIELDS, BadRow, Row, parse_book, template
 from services.cli.output import BAD_INPUT, emit, progress, refuse, say, table
 from services.cli.rechecks import want_rechecks
 from services.license_check.book import utilisation
+from services.license_check.terms import fault_of
 from services.runtime.settings import settings
 
 app = typer.Typer(no_args_is_help=True, help="Import, export and look at licenses.")
@@ -66,10 +67,11 @@ def import_book(
             say("the ledger has not taken the licenses up yet; check again later")
         rechecks = recheck(client, FREED_BY_LICENSES, cause="license_import") if new else 0
     told = [_told(change, known) for change in new]
+    untaken = _tell_untaken(file, changes, known)
     summary = {
         "file": file, "rows": len(rows), "imported": 0 if dry_run else len(new),
         "would_import": len(new), "unchanged": sum(change is None for _, change in changes),
-        "bad": bad, "rechecks": rechecks, "changes": told,
+        "bad": bad, "not_applied": untaken, "rechecks": rechecks, "changes": told,
     }  # fmt: skip
     if dry_run and not as_json:
         table("What would change", ("license", "event", "fields"), (each.values() for each in told))
@@ -78,7 +80,7 @@ def import_book(
     else:
         verb = "would be imported" if dry_run else "imported"
         say(f"{file}: {len(new)} licenses {verb}, {rechecks} held orders to be checked again")
-    if bad:
+    if bad or untaken:
         raise typer.Exit(BAD_INPUT)
 
 
@@ -89,6 +91,23 @@ def _tell_faults(file: str, faults: list[BadRow], changes: list[Any]) -> int:
     for line, column, error in sorted(told, key=lambda each: each[0]):
         emit({"file": file, "line": line, "column": column, "error": error})
     return len(told)
+
+
+def _tell_untaken(file: str, changes: list[Any], known: dict[str, book.Held]) -> int:
+    """Name every amendment that the books cannot take; return how many there are.
+
+    It is written all the same: its authority allows something else than was drawn, so that the
+    license grants nothing more until that is cleared up.
+    """
+    found = 0
+    for row, change in changes:
+        held = known.get(row.terms.license_id)
+        fault = fault_of(held.license, row.terms) if held and isinstance(change, Model) else None
+        if fault is not None:
+            found += 1
+            text = f"{': '.join(fault)}; the license is unknown until that is cleared up"
+            emit({"file": file, "line": row.line, "column": "amends", "error": text})
+    return found
 
 
 def _numbered(file: str) -> list[str]:

@@ -93,12 +93,15 @@ def _names(allowed: tuple[Named, Named, Named], own: tuple[Named, int | None, Na
 
 
 def _item(terms: LicenseTerms, asked: Asked) -> Refusal | None:
-    item = asked.item
-    if names_item(terms, item):
+    if names_item(terms, asked.item):
         return None
+    return Refusal(HoldReason.ITEM_MISMATCH, f"would have to name {in_words(asked.item)}")
+
+
+def in_words(item: RequestedItem) -> str:
+    """Say what a license may name an item by."""
     category = () if item.category is None else (f"category {item.category}",)
-    wanted = ", ".join((*item.codes, *category)) or "the item"
-    return Refusal(HoldReason.ITEM_MISMATCH, f"would have to name {wanted}")
+    return ", ".join((*item.codes, *category)) or "the item"
 
 
 def _any_named(allowed: Named, own: Named, covers: Callable[[str, str], bool]) -> bool:

@@ -38,7 +38,7 @@ from schemas.orders import Finding, Order, OrderLine
 from schemas.regimes import ZONES, day_in
 from services.license_check.candidates import Book, Found, Wanted, book_of, candidates, held_by
 from services.license_check.content import formula_in
-from services.license_check.coverage import nearness
+from services.license_check.coverage import in_words, nearness
 from services.license_check.facts import Facts
 from services.license_check.known import KnownLines
 from services.license_check.ladder import Ladder
@@ -268,7 +268,7 @@ def _no_candidate(regime: str, item: RequestedItem | None, unfit: tuple[Unfit, .
         HoldReason.NO_LICENSE,
         HoldReason.ITEM_MISMATCH,
     ):
-        what = ", ".join(item.codes) if item and item.codes else "the item"
+        what = "the item" if item is None else in_words(item)
         return HoldCause(code=HoldReason.NO_LICENSE, text=f"{regime}: no license held names {what}")
     text = f"{regime}: {nearest.license_id} {nearest.change}"
     return HoldCause(code=nearest.reason, text=text)

@@ -223,4 +223,13 @@ def officers_act_on_a_license_in_other_money(gate: Gate) -> None:
     history = gate.json("licenses", "show", "CN-EUR")["history"]
     assert [each["event"] for each in history][:2] == ["LicenseGranted", "ReservationRequested"]
     assert history[-1]["document"] == "MOFCOM 7"
+
+    below = json.dumps(licensed("CN-EUR", "euro", "2") | money | {"amends": "CN-EUR"})
+    for dry in (["--dry-run"], []):
+        done = gate.run("licenses", "import", "-", *dry, stdin=below)
+        assert done.returncode == 1
+        assert (
+            "below_used: 3 kg are used already" in json.loads(done.stdout.splitlines()[0])["error"]
+        )
+    assert gate.json("licenses", "show", "CN-EUR")["state"] == "unknown"
     client.close()
