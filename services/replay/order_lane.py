@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final, NamedTuple
@@ -276,7 +276,7 @@ class OrderVerifier:
             self._say(one, output)
         return goes_on
 
-    def _fold(self, one: Read) -> tuple[Output, ...]:
+    def _fold(self, one: Read) -> Sequence[Output]:
         record: Recorded[Any] = one.record
         self._follow_chain(record.offset)
         while self._later and record.offset >= self._later[0][0]:
