@@ -296,7 +296,9 @@ def _compile(pack: Pack, lexicon_digest: str) -> Compiled:
         for code in (entry.code, *entry.codes, entry.rule if entry.listed else None):
             if code:
                 by_code.setdefault(code.upper(), entry)
-    content = {"pack": pack.model_dump(mode="json", by_alias=True), "lexicon": lexicon_digest}
+    # Only what the file says: a field that a later release adds must not rename the past.
+    stated = pack.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    content = {"pack": stated, "lexicon": lexicon_digest}
     return Compiled(
         pack,
         hashlib.sha256(canonical(content)).hexdigest(),
@@ -324,7 +326,7 @@ class PackSet:
         self.packs = tuple(packs)
         self.lexicon_files = tuple(lexicon)
         self.lexicon = Lexicon(self.lexicon_files)
-        files = [file.model_dump(mode="json") for file in self.lexicon_files]
+        files = [file.model_dump(mode="json", exclude_unset=True) for file in self.lexicon_files]
         digest = hashlib.sha256(canonical(sorted(files, key=lambda f: f["lexicon"]))).hexdigest()
         self._compiled = tuple(_compile(pack, digest) for pack in self.packs)
         self.keys = dict(keys)

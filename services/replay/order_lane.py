@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final, NamedTuple
@@ -23,7 +23,7 @@ from services.replay.links import NO_CAUSE, Link, cause_of, compare
 from services.replay.manifest import Place
 from services.replay.origin import UNCAUSED, foreign
 from services.replay.reading import Archive, said, said_by
-from services.replay.rederive import Rederived, Sensors
+from services.replay.rederive import Asked, Rederived, Sensors
 from services.replay.stages import CLASSIFICATION, DETERMINE, GATE, LEDGER, OWN, ROOT
 from services.runtime.codec import Raw, Read, read
 from services.runtime.murmur import partition_of
@@ -34,6 +34,7 @@ WINDOW: Final = 4_000
 BATCH: Final = 500
 """Records one stage takes before the next: alternating by record costs half as much again."""
 Told = Callable[[int], None]
+Ask = Callable[[Sensors, list[Asked]], list[Rederived]]
 
 
 @dataclass(slots=True)
@@ -146,8 +147,7 @@ class OrderVerifier:
         classified = Stream(self._classified(orders, told))
         rows = self._rows(CHECKS.name, told)
         while batch := list(islice(rows, BATCH)):
-            read_ = [self._checked(row, classified) for row in batch]
-            if not self._fold_all(read_):
+            if not self._fold_all(self._checked(batch, classified)):
                 break
         classified.drain()
         orders.drain()
@@ -176,39 +176,69 @@ class OrderVerifier:
             yield one
 
     def _classified(self, orders: Stream, told: Told) -> Iterator[Read]:
-        for row in self._rows(CLASSIFIED.name, told):
-            cause = cause_of(row.headers)
-            if cause is None or cause[0] != (ORDERS.name, self.at):
-                self._wrong(row, f"names {cause} as its cause, not a record of {ORDERS.name}")
-                yield self._read(row)
-                continue
-            self._causes[CLASSIFIED.name].add(cause[1])
-            order = orders.at(cause[1])
-            found = None
-            if order is not None and self._sensors is not None:
-                found = self._sensors.classified(row, order)
-            yield self._taken(row, found)
+        rows = self._rows(CLASSIFIED.name, told)
+        while batch := list(islice(rows, BATCH)):
+            asked: list[Asked] = []
+            for row in batch:
+                cause = cause_of(row.headers)
+                if cause is None or cause[0] != (ORDERS.name, self.at):
+                    self._wrong(row, f"names {cause} as its cause, not a record of {ORDERS.name}")
+                    continue
+                self._causes[CLASSIFIED.name].add(cause[1])
+                order = orders.at(cause[1])
+                if order is not None:
+                    asked.append((row, order))
+            derived = self._derived(asked, Sensors.classified)
+            for row in batch:
+                yield derived.get(row.offset) or self._read(row)
 
-    def _checked(self, row: Raw, classified: Stream) -> Read:
-        """Read a record of `orders.checks`: determined, answered by the ledger, or from outside."""
-        cause = cause_of(row.headers)
-        if cause is not None and cause[0] == (CLASSIFIED.name, self.at):
+    def _checked(self, batch: list[Raw], classified: Stream) -> list[Read]:
+        """Read records of `orders.checks`: determined, answered by the ledger, or from outside."""
+        asked: list[Asked] = []
+        others: set[int] = set()
+        for row in batch:
+            cause = cause_of(row.headers)
+            if cause is None or cause[0] != (CLASSIFIED.name, self.at):
+                others.add(row.offset)
+                continue
             self._causes[CHECKS.name].add(cause[1])
             before = classified.at(cause[1])
-            found = None
-            if before is not None and self._sensors is not None:
-                found = self._sensors.assessed(row, before)
-            return self._taken(row, found)
-        one = self._read(row)
+            if before is not None:
+                asked.append((row, before))
+        derived = self._derived(asked, Sensors.assessed)
+        found = []
+        for row in batch:
+            one = derived.get(row.offset) or self._read(row)
+            if row.offset in others:
+                self._note_origin(one)
+            found.append(one)
+        return found
+
+    def _derived(self, asked: list[Asked], ask: Ask) -> dict[int, Read]:
+        """What a sensor said, derived again: by offset, where that is what is recorded."""
+        if self._sensors is None:
+            return {}
+        found: dict[int, Read] = {}
+        for (row, _), derived in zip(asked, ask(self._sensors, asked), strict=True):
+            self.lane.rederived += 1
+            self.lane.findings += derived.findings
+            self.lane.engine_changes += derived.engine_changes
+            if derived.one is not None:
+                found[row.offset] = derived.one
+        return found
+
+    def _note_origin(self, one: Read) -> None:
+        """Note what a fold wrote to the gate's topic."""
         event, source = one.record.event, one.record.source
         if isinstance(event, ReleaseStale):
             self._stale.add(event.decision_id)
         if source not in OWN or isinstance(event, Unreadable):
-            return one
+            return
+        cause = cause_of(one.raw.headers)
         if cause is None or cause[1] != NO_CAUSE or not isinstance(event, UNCAUSED):
             from_ledger = source == LEDGER and cause is not None
-            self._heard(row, source, cause[0] if from_ledger and cause else (CHECKS.name, self.at))
-        return one
+            place = cause[0] if from_ledger and cause else (CHECKS.name, self.at)
+            self._heard(one.raw, source, place)
 
     def _heard(self, row: Raw, writer: str, source: Place) -> None:
         """Note a record that only a fold may write; whether it did is compared at the end."""
@@ -223,16 +253,6 @@ class OrderVerifier:
         link = self._link(source, (row.topic, self.at))
         link.recorded.append((row.offset, cause[1], said(row)))
 
-    def _taken(self, row: Raw, found: Rederived | None) -> Read:
-        """Read on with what was derived again where it is the same; else with what is recorded."""
-        if found is not None:
-            self.lane.rederived += 1
-            self.lane.findings += found.findings
-            self.lane.engine_changes += found.engine_changes
-            if found.one is not None:
-                return found.one
-        return self._read(row)
-
     def _read(self, row: Raw) -> Read:
         one = read(row, self._archive.partitions(row.topic))
         fault = foreign(one.record.event, one.record.source)
@@ -243,15 +263,20 @@ class OrderVerifier:
     # The gate
 
     def _fold_all(self, batch: list[Read]) -> bool:
-        """Fold records; whether the gate goes on."""
+        """Fold records, then hear what was said; whether the gate goes on."""
+        said_by_gate: list[tuple[Read, Output]] = []
+        goes_on = True
         for one in batch:
             if one.unreadable and not one.record.key:
                 self._wrong(one.raw, "has no readable key: the gate stops here")
-                return False
-            self._fold(one)
-        return True
+                goes_on = False
+                break
+            said_by_gate += [(one, output) for output in self._fold(one)]
+        for one, output in said_by_gate:
+            self._say(one, output)
+        return goes_on
 
-    def _fold(self, one: Read) -> None:
+    def _fold(self, one: Read) -> Sequence[Output]:
         record: Recorded[Any] = one.record
         self._follow_chain(record.offset)
         while self._later and record.offset >= self._later[0][0]:
@@ -266,8 +291,7 @@ class OrderVerifier:
             aggregate[ROOT] = entity
         if self._last_of.get(record.key) == record.offset:
             self._aggregates.pop(record.key, None)
-        for output in step.outputs:
-            self._say(one, output)
+        return step.outputs
 
     def _follow_chain(self, offset: int) -> None:
         """Stand where the recorded chain stood: one decision that differs is told once.

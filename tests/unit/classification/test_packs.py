@@ -5,7 +5,7 @@ from importlib import resources
 
 import pytest
 
-from services.classification.lexicon import HEADS
+from services.classification.lexicon import HEADS, LexiconFile
 from services.classification.policy import (
     Cited,
     Entry,
@@ -144,3 +144,20 @@ def test_yaml_scalars_stay_strings() -> None:
 
 def test_packs_ship_inside_the_distribution() -> None:
     assert resources.files("policy").joinpath("cn-reported", "2025-10-09.yaml").is_file()
+
+
+def test_a_field_that_a_later_release_adds_leaves_the_digests_of_older_packs() -> None:
+    """An archive names the packs it rests on by digest, and must name them for ever."""
+
+    class LaterPack(Pack):
+        added: str = "by default"
+
+    class LaterFile(LexiconFile):
+        added: str = "by default"
+
+    packs = [LaterPack.model_construct(p.model_fields_set, **p.__dict__) for p in PACKS]
+    files = [LaterFile.model_construct(f.model_fields_set, **f.__dict__) for f in LEXICON]
+
+    assert (
+        PackSet(packs, files, choose("both")).refs == PackSet(PACKS, LEXICON, choose("both")).refs
+    )
