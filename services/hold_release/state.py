@@ -108,7 +108,8 @@ class Release(Model):
     """The decision as written, so that a stale one can be sent again, byte for byte."""
 
 
-READ_MAX: Final = 2_048
+READ_MAX: Final = 256
+"""Orders on their way to the ledger and back; more of them would lengthen each collection."""
 _read: dict[str, OrderAssessed] = {}
 
 

@@ -1,23 +1,23 @@
-"""Garbage collection at quiet moments.
+"""Garbage collection in small steps.
 
 A fold's state is large, long-lived and free of cycles, and Python's own schedule walks all of it
 again and again: a tenth of the time under load. Here only what came since the last step is looked
-at, when nothing waits or when it has been long; what survives is set aside for good.
+at, between two batches; what survives is set aside for good.
 """
 
 import gc
 import time
 from typing import Final
 
-IDLE_EVERY_S: Final = 10.0
-EVERY_S: Final = 60.0
+EVERY_S: Final = 2.0
+"""Often: a step walks what came since the last, and every order waits for it."""
 _last = [0.0]
 
 
-def collect_young(*, idle: bool) -> None:
-    """Collect what came since the last step, if it is time: sooner where nothing waits."""
+def collect_young() -> None:
+    """Collect what came since the last step, if it is time."""
     now = time.monotonic()
-    if now - _last[0] < (IDLE_EVERY_S if idle else EVERY_S):
+    if now - _last[0] < EVERY_S:
         return
     _last[0] = now
     gc.collect()

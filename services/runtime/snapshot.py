@@ -32,7 +32,9 @@ from services.runtime.source import Reader
 
 log = structlog.get_logger()
 EVERY_S: Final = 60.0
-BATCH: Final = 500
+BATCH: Final = 50
+REST: Final = 4
+"""How many times as long as it worked the writer rests: the orders of the moment come first."""
 SPACE: Final = "exportgate-space"
 MARKER: Final = BY_MODEL[SnapshotTaken].name
 
@@ -114,12 +116,15 @@ class Snapshots:
         began, at = time.monotonic(), job.marker.partition
         headers = ((SPACE, job.marker.space.encode()),)
         batch: list[Send] = []
+        worked_from = began
         for name, entity in job.entities.items():
             value = None if entity is None else entity.model_dump_json(exclude_none=True).encode()
             batch.append(Send(self.topic.name, name, value, headers, at))
             if len(batch) == BATCH:
                 sink.send(batch)
                 batch = []
+                time.sleep(REST * (time.monotonic() - worked_from))
+                worked_from = time.monotonic()
         marker = ("ce_type", MARKER.encode())
         key = f"{CONTROL}{at}".encode()
         sink.send(batch)

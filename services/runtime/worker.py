@@ -35,6 +35,8 @@ ANSWER_WITHIN_S: Final = 30.0
 """A batch that its agent has not judged by then ends the process."""
 STUCK_AFTER_S: Final = 90.0
 """No cycle for so long, while waiting for nothing: the watchdog ends the process."""
+SWITCH_EVERY_S: Final = 0.001
+"""How long a snapshot or a page of metrics may keep a batch from going on."""
 EXIT_UNUSABLE: Final = 3
 EXIT_FATAL: Final = 70
 EXIT_STUCK: Final = 71
@@ -66,6 +68,7 @@ def host(name: str, build: Callable[[], list[Pump]], settings: Settings) -> NoRe
     It always leaves by `os._exit`: librdkafka's threads must not outlive a failed start.
     """
     gc.disable()  # see services.runtime.garbage
+    sys.setswitchinterval(SWITCH_EVERY_S)
     try:
         _host(name, build(), settings)
     finally:
