@@ -15,8 +15,8 @@ from services.replay.errors import Finding
 from services.replay.explain import Captured
 from services.replay.forgetting import forget_old
 from services.replay.history import HistoryWriter
-from services.replay.links import NO_CAUSE, Link, cause_of, compare
-from services.replay.origin import UNCAUSED, foreign
+from services.replay.links import NO_CAUSE, Link, cause_of, compare, findings_of
+from services.replay.origin import UNCAUSED, foreign, origin_fault
 from services.replay.reading import Archive, said, said_by
 from services.replay.stages import GATE, LEDGER, OWN, ROOT
 from services.runtime.codec import Read, read
@@ -41,7 +41,6 @@ class LedgerLane:
     in_flight: int = 0
     findings: list[Finding] = field(default_factory=list)
     records: int = 0
-    damaged: bool = False
 
 
 def ledger_lane(
@@ -87,20 +86,11 @@ class _Run:
             self.fold(one)
         self._compare_own()
         lane.findings += self._archive.findings[before:]
-        lane.damaged = bool(lane.findings)
 
     def _compare_own(self) -> None:
-        topic, partition = self._own
-        found = compare(self._lane.own, self._archive.end(topic, partition), ())
+        found = compare(self._lane.own, self._archive.end(*self._own), ())
         self._lane.in_flight += found.in_flight
-        for offset, cause in found.added:
-            place, why = f"{topic}/{partition}/{offset}", f"{topic}/{partition}/{cause}"
-            text = "is not what the fold says"
-            self._lane.findings.append(Finding("fold", place, text, record=place, cause=why))
-        for cause in sorted(set(found.missing)):
-            place = f"{topic}/{partition}/{cause}"
-            text = f"what the fold says to {topic} is not there"
-            self._lane.findings.append(Finding("fold", place, text, record=place, cause=place))
+        self._lane.findings += findings_of(found, self._own, self._own)
 
     def _note_origin(self, one: Read, digest: bytes) -> None:
         """A record of the gate must be one that the gate says; its lane will tell."""
@@ -150,8 +140,7 @@ class _Run:
                 self._lane.said.setdefault(to, []).append((record.offset, said_by(send)))
 
     def _wrong(self, one: Read, text: str) -> None:
-        place = f"{one.raw.topic}/{one.raw.partition}/{one.raw.offset}"
-        self._lane.findings.append(Finding("origin", place, text, record=place))
+        self._lane.findings.append(origin_fault(one.raw, text))
 
 
 def ledger_says(archive: Archive, partition: int, offsets: frozenset[int]) -> Captured:

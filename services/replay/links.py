@@ -8,6 +8,7 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from services.replay.errors import Finding
 from services.replay.manifest import Place
 
 NO_CAUSE: Final = -1
@@ -59,6 +60,24 @@ def compare(link: Link, source_end: int, excused: Container[bytes]) -> Compared:
         else:
             found.missing.append(cause)
     return found
+
+
+def findings_of(found: Compared, source: Place, target: Place) -> list[Finding]:
+    """Name the records in which a fold and the log differ."""
+    wrong = []
+    for offset, cause in found.added:
+        place = _at(target, offset)
+        text = "is not what the fold says"
+        wrong.append(Finding("fold", place, text, record=place, cause=_at(source, cause)))
+    for cause in sorted(set(found.missing)):
+        place = _at(source, cause)
+        text = f"what the fold says to {target[0]} is not there"
+        wrong.append(Finding("fold", place, text, record=place, cause=place))
+    return wrong
+
+
+def _at(place: Place, offset: int) -> str:
+    return f"{place[0]}/{place[1]}/{offset}"
 
 
 def cause_of(headers: Iterable[tuple[str, bytes | None]]) -> tuple[Place, int] | None:

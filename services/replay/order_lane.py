@@ -1,11 +1,9 @@
 """One partition of orders, judged again: both sensors, the gate, and the chain of decisions."""
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from schemas.base import Model
 from schemas.checks import ReleaseStale, Unreadable
@@ -19,20 +17,17 @@ from services.replay.errors import Finding
 from services.replay.explain import Captured
 from services.replay.forgetting import forget_old
 from services.replay.ledger_lane import Heard, Said
-from services.replay.links import NO_CAUSE, Link, cause_of, compare
+from services.replay.links import NO_CAUSE, Link, cause_of, compare, findings_of
 from services.replay.manifest import Place
-from services.replay.origin import UNCAUSED, foreign
+from services.replay.origin import UNCAUSED, foreign, origin_fault
 from services.replay.reading import Archive, said, said_by
 from services.replay.rederive import Asked, Rederived, Sensors
 from services.replay.stages import CLASSIFICATION, DETERMINE, GATE, LEDGER, OWN, ROOT
+from services.replay.stream import Stream, batches
 from services.runtime.codec import Raw, Read, read
 from services.runtime.murmur import partition_of
 from services.runtime.stage import output_of
 
-WINDOW: Final = 4_000
-"""Records of an earlier topic kept for those they caused."""
-BATCH: Final = 500
-"""Records one stage takes before the next: alternating by record costs half as much again."""
 Told = Callable[[int], None]
 Ask = Callable[[Sensors, list[Asked]], list[Rederived]]
 
@@ -65,41 +60,6 @@ class OrderLane:
     rederived: int = 0
     in_flight: int = 0
     ahead: int = 0
-
-
-class Stream:
-    """A topic read alongside another: the record at an offset, unless it was too long ago."""
-
-    def __init__(self, records: Iterator[Read]) -> None:
-        """Read as far as is asked for."""
-        self._records = records
-        self._window: OrderedDict[int, Read] = OrderedDict()
-        self.speaking: list[int] = []
-        """Offsets of the records that a sensor has to answer."""
-        self._end = 0
-
-    def at(self, offset: int) -> Read | None:
-        """Read on to an offset; None where it was damaged, or too long ago."""
-        while offset >= self._end and self._next():
-            continue
-        return self._window.get(offset)
-
-    def _next(self) -> bool:
-        """Read on by a batch; whether there was any."""
-        batch = list(islice(self._records, BATCH))
-        for found in batch:
-            self._end = found.raw.offset + 1
-            self._window[found.raw.offset] = found
-            if found.record.key:
-                self.speaking.append(found.raw.offset)
-            if len(self._window) > WINDOW:
-                self._window.popitem(last=False)
-        return bool(batch)
-
-    def drain(self) -> None:
-        """Read to the end."""
-        while self._next():
-            continue
 
 
 class OrderVerifier:
@@ -145,8 +105,7 @@ class OrderVerifier:
         self.lane.orders = len(self._last_of)
         orders = Stream(self._orders(told))
         classified = Stream(self._classified(orders, told))
-        rows = self._rows(CHECKS.name, told)
-        while batch := list(islice(rows, BATCH)):
+        for batch in batches(self._rows(CHECKS.name, told)):
             if not self._fold_all(self._checked(batch, classified)):
                 break
         classified.drain()
@@ -176,8 +135,7 @@ class OrderVerifier:
             yield one
 
     def _classified(self, orders: Stream, told: Told) -> Iterator[Read]:
-        rows = self._rows(CLASSIFIED.name, told)
-        while batch := list(islice(rows, BATCH)):
+        for batch in batches(self._rows(CLASSIFIED.name, told)):
             asked: list[Asked] = []
             for row in batch:
                 cause = cause_of(row.headers)
@@ -339,13 +297,7 @@ class OrderVerifier:
         found = compare(link, self._archive.end(*name.source), held_back)
         self.lane.in_flight += found.in_flight
         self.lane.ahead += found.ahead
-        topic, partition = name.target
-        for offset, cause in found.added:
-            place = f"{topic}/{partition}/{offset}"
-            self._found("fold", place, "is not what the fold says", place, _at(name.source, cause))
-        for cause in sorted(set(found.missing)):
-            place = _at(name.source, cause)
-            self._found("fold", place, f"what the fold says to {topic} is not there", place, place)
+        self.lane.findings += findings_of(found, name.source, name.target)
 
     def _unanswered(self, stream: Stream, target: str, topic: str, writer: str) -> None:
         answered = self._causes[target]
@@ -357,21 +309,11 @@ class OrderVerifier:
                 self.lane.in_flight += 1
             else:
                 place = f"{topic}/{self.at}/{offset}"
-                self._found("missing", place, f"{writer} did not answer it", place)
+                text = f"{writer} did not answer it"
+                self.lane.findings.append(Finding("missing", place, text, record=place))
 
     def _wrong(self, row: Raw, text: str) -> None:
-        place = f"{row.topic}/{row.partition}/{row.offset}"
-        order = (row.key or b"").decode(errors="replace")
-        self.lane.findings.append(Finding("origin", place, text, order=order, record=place))
-
-    def _found(
-        self, kind: str, where: str, text: str, record: str, cause: str | None = None
-    ) -> None:
-        self.lane.findings.append(Finding(kind, where, text, record=record, cause=cause))
-
-
-def _at(place: Place, offset: int) -> str:
-    return f"{place[0]}/{place[1]}/{offset}"
+        self.lane.findings.append(origin_fault(row, text))
 
 
 def gate_says(archive: Archive, partition: int, offsets: frozenset[int]) -> Captured:

@@ -27,7 +27,10 @@ from schemas.decisions import (
 )
 from schemas.licenses import LicenseAlerted, LicenseEventRefused
 from schemas.orders import RecheckRequested
+from schemas.topics import LICENSES
+from services.replay.errors import Finding
 from services.replay.stages import CLASSIFICATION, DETERMINE, GATE, LEDGER
+from services.runtime.codec import Raw
 
 WRITER: Final[dict[type, str]] = {
     OrderClassified: CLASSIFICATION,
@@ -57,3 +60,10 @@ def foreign(event: Any, source: str) -> str | None:
     if writer is not None and source != writer:
         return f"{type(event).__name__} written by {source!r}, not by {writer}"
     return None
+
+
+def origin_fault(raw: Raw, text: str) -> Finding:
+    """Say that a record stands where it cannot come from, and of which order it is."""
+    place = f"{raw.topic}/{raw.partition}/{raw.offset}"
+    order = None if raw.topic == LICENSES.name else (raw.key or b"").decode(errors="replace")
+    return Finding("origin", place, text, order=order, record=place)

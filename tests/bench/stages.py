@@ -19,6 +19,7 @@ from typing import Any
 
 from schemas.fold import Fold, Partition
 from schemas.licenses import LicenseGranted
+from schemas.texts import LineTexts
 from schemas.topics import CHECKS, CLASSIFIED, LICENSES, ORDERS
 from services.classification.orders import NO_PRODUCTS, Classifier
 from services.classification.service import judge_of
@@ -120,7 +121,9 @@ def stages() -> list[Timed]:
     """Build the four stages as the services wire them."""
     gate = Folded(Gate(time_basis="log"), "/exportgate/gate")
     book = Folded(ledger.fold, "/exportgate/ledger")
-    classify = judge_of(Classifier(load_packs()), lambda: NO_PRODUCTS, event_basis=False)
+    classify = judge_of(
+        Classifier(load_packs()), lambda: NO_PRODUCTS, event_basis=False, texts=LineTexts()
+    )
     determine = judge_with(
         _current(book), Rules(require_screening=False, event_basis=False, ladder=read_ladder())
     )
