@@ -32,6 +32,7 @@ _TOKEN = re.compile(r"[a-zß-ÿ']+\d[a-z0-9./]*|\d[a-z0-9./]*|[a-zß-ÿ']+|[^\W\
 _CUT = re.compile(r"[,;|()\[\]{}，；、。•]|:(?= )|\. |\n")
 _BLANK = re.compile(r"(?<=[㐀-鿿぀-ヿ]) | (?=[㐀-鿿぀-ヿ])")
 """A blank beside signs that need none ends a phrase."""
+_JOINS = frozenset(("及", "和", "与", "或", "等", "及其"))
 _KANA = re.compile("[ぁ-ゖー]")
 """Hiragana are particles and endings."""
 _PAIR = re.compile(
@@ -110,12 +111,17 @@ def evidence(text: str, found: list[Piece], *, firm: bool) -> Evidence:
     made = Kind.FORM not in heads and any(piece.kind is Kind.MAKER for piece in found)
     finished = firm or made or Kind.GOODS in heads
     named = finished or Kind.STUFF in heads or Kind.MACHINE in heads
-    named = named or (Kind.WORKS in heads and any(piece.kind in _SAYING for piece in found))
+    named = named or (Kind.WORKS in heads and any(map(_says, found)))
     for phrase, head in zip(phrases, heads, strict=True):
         strange = _strange(text, phrase, head, finished=finished)
         if strange:
             return Evidence(named, text[strange.start : strange.end])
     return Evidence(named)
+
+
+def _says(piece: Piece) -> bool:
+    """Whether a word tells one machine or program from another; single signs only join."""
+    return piece.kind in _SAYING and piece.end - piece.start > 1
 
 
 def _strange(text: str, phrase: list[Piece], head: Kind, *, finished: bool) -> Piece | None:
@@ -144,12 +150,13 @@ def _phrases(text: str, found: list[Piece]) -> Iterator[list[Piece]]:
     cuts = [match.start() for match in _CUT.finditer(text)]
     if not text.isascii():
         cuts += (match.start() for match in _BLANK.finditer(text))
+        cuts += (piece.start for piece in found if text[piece.start : piece.end] in _JOINS)
         cuts.sort()
     part: list[Piece] = []
     at = 0
     for piece in found:
         moved = False
-        while at < len(cuts) and cuts[at] < piece.start:
+        while at < len(cuts) and cuts[at] <= piece.start:
             at, moved = at + 1, True
         if moved and part:
             yield part

@@ -54,8 +54,8 @@ class Piece(NamedTuple):
 
 _LISTED = tuple(Kind)[:9]
 """A word of several classes is of the first."""
-_SHORT = 2
-"""Tokens of letters up to this length say nothing."""
+_SHORT, _LONG = 2, 45
+"""Tokens of letters up to the one length say nothing, longer ones than the other are no words."""
 
 
 class Vocabulary:
@@ -99,6 +99,8 @@ class Vocabulary:
 
     def kind(self, token: str) -> Kind:
         """Say what a token of the text is."""
+        if len(token) > _LONG:
+            return Kind.UNKNOWN
         known = self.known(token)
         if known:
             return Kind.NOTHING if known is Kind.WORD and token in self._vague else known
@@ -106,22 +108,33 @@ class Vocabulary:
             return Kind.NOTHING
         if "'" in token:
             return self.kind(token.partition("'")[0])
+        if "/" in token:
+            kinds = [self.kind(part) for part in token.split("/")]
+            return Kind.UNKNOWN if Kind.UNKNOWN in kinds else kinds[0]
         ends = (token[at:] for at in range(2, len(token) - 2))
         ending = next((self._endings[end] for end in ends if end in self._endings), None)
         return ending or (Kind.CHEMICAL if readable(token) else Kind.UNKNOWN)
 
     def signs(self, text: str) -> Iterator[Piece]:
-        """Find the longest terms of scripts without blanks; a single sign only ends a run."""
+        """Find the longest terms of scripts without blanks; single signs only end a run or join."""
         reach = 0
         found = sorted(
             (last + 1 - size, -(last + 1), kind)
             for last, (size, kind) in self._signs.iter(text)
-            if size > 1 or last + 1 == len(text) or not is_cjk(text[last + 1])
+            if size > 1 or kind is Kind.WORD or _ends(text, last + 1)
         )
         for start, negative, kind in found:
             if -negative > reach:
                 reach = -negative
                 yield Piece(start, reach, kind)
+
+
+_ANDS = frozenset("及和与或等的、，制用")
+
+
+def _ends(text: str, at: int) -> bool:
+    """Whether a run of signs ends here, or a word that joins, describes or makes follows."""
+    return at == len(text) or not is_cjk(text[at]) or text[at] in _ANDS
 
 
 def singulars(word: str) -> Iterator[str]:
