@@ -295,6 +295,7 @@ def relate(states: list[Phrase], reading: Reading, text: str) -> None:
         formed = explicit or any(kind in ("material", "form") for kind in kinds)
         formed = formed or not facts.keys().isdisjoint(("raw", "purity", "phosphor"))
         formed = formed or {"ndfeb_grade", "re_magnet", "magnet"} <= facts.keys()
+        formed = formed or {"re_magnet", "loose"} <= facts.keys()
         facts["st:strong" if formed else "st:bare"] = span
     elif explicit:
         facts["st:strong"] = span

@@ -76,6 +76,9 @@ class Symbols:
             rf"(?<![a-z0-9])(?:[a-z]{{1,2}},){{0,2}}(?P<s>{every})(?:,[a-z]{{1,2}}){{0,2}}:(?:{_HOSTS})"
             r"(?: (?:laser )?(?:crystals?|rods?|slabs?|dis[ck]s?))+(?![a-z])"
         )
+        self._bracketed = re.compile(
+            rf"\((?:{every})(?:[, ](?:{every}))+\) ?fe ?(?:co ?)?b(?![a-z])"
+        )
         isotopes = "|".join(rf"{s} ?(?:{mass})" for s, mass in _ISOTOPES.items())
         turned = "|".join(rf"(?:{mass})m? ?{s}" for s, mass in _ISOTOPES.items())
         self._isotope = re.compile(rf"(?<![a-z0-9.])(?:{isotopes}|{turned})(?![a-z0-9])")
@@ -96,6 +99,9 @@ class Symbols:
                 out.append((match.start("s"), match.end("s"), match.group("s"), said))
         for match in self._host.finditer(text) if ":" in text else ():
             out.append((*match.span(), match.group("s"), ("optics", "doped_host")))
+        for match in self._bracketed.finditer(text):
+            for symbol in self._one.findall(match.group()):
+                out.append((*match.span(), symbol, ("ndfeb", "re_magnet")))
         out += self._listed(text)
         out += self._chained(text)
         for match in self._generic.finditer(text):

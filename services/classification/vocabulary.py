@@ -54,6 +54,8 @@ class Piece(NamedTuple):
 
 _LISTED = tuple(Kind)[:9]
 """A word of several classes is of the first."""
+_CLASSES = frozenset((Kind.FORM, Kind.PACKING))
+_NAMED = frozenset((Kind.STUFF, Kind.PRODUCE, Kind.GOODS))
 _SHORT, _LONG = 2, 45
 """Tokens of letters up to the one length say nothing, longer ones than the other are no words."""
 
@@ -99,11 +101,11 @@ class Vocabulary:
 
     def kind(self, token: str) -> Kind:
         """Say what a token of the text is."""
-        if len(token) > _LONG:
-            return Kind.UNKNOWN
         known = self.known(token)
         if known:
             return Kind.NOTHING if known is Kind.WORD and token in self._vague else known
+        if len(token) > _LONG:
+            return Kind.UNKNOWN
         if len(token) <= _SHORT or self._plain.fullmatch(token):
             return Kind.NOTHING
         if "'" in token:
@@ -111,9 +113,16 @@ class Vocabulary:
         if "/" in token:
             kinds = [self.kind(part) for part in token.split("/")]
             return Kind.UNKNOWN if Kind.UNKNOWN in kinds else kinds[0]
-        ends = (token[at:] for at in range(2, len(token) - 2))
-        ending = next((self._endings[end] for end in ends if end in self._endings), None)
-        return ending or (Kind.CHEMICAL if readable(token) else Kind.UNKNOWN)
+        return self._by_ending(token) or (Kind.CHEMICAL if readable(token) else Kind.UNKNOWN)
+
+    def _by_ending(self, token: str) -> Kind:
+        """Read a compound by its end; a class or packing by what it is of (Aluminiumbarren)."""
+        for at in range(2, len(token) - 2):
+            ending = self._endings.get(token[at:])
+            if ending:
+                before = self.known(token[:at])
+                return before if ending in _CLASSES and before in _NAMED else ending
+        return Kind.NOTHING
 
     def signs(self, text: str) -> Iterator[Piece]:
         """Find the longest terms of scripts without blanks; single signs only end a run or join."""

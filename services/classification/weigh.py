@@ -49,7 +49,9 @@ def weigh(vocabulary: Vocabulary, reading: Reading, known: Collection[str]) -> E
     found = pieces(vocabulary, text, sure, loose)
     works = "head:equipment" in known or "head:software" in known
     civil = works and ("civil_purpose" in known or "for:civil_purpose" in known)
-    return evidence(text, found, firm=civil or not _GENERAL.isdisjoint(known))
+    return evidence(
+        text, found, firm=civil or not _GENERAL.isdisjoint(known), pure="purity" in known
+    )
 
 
 def _sure(hit: Hit, text: str) -> Kind:
