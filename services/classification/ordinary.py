@@ -37,6 +37,11 @@ _BLANK = re.compile(r"(?<=[㐀-鿿぀-ヿ]) | (?=[㐀-鿿぀-ヿ])")
 _JOINS = frozenset(("及", "和", "与", "或", "等", "及其"))
 _KANA = re.compile("[ぁ-ゖー]")
 """Hiragana are particles and endings."""
+_SYMBOL = re.compile(
+    r"(?<![a-z0-9.])(?<!\d )(?:(?:nd|sm|gd|tb|dy|yb|lu|sc|ho|er|eu|pr|tm|la|ce)(?= ?\d{2}\.\d| \d ?n\b| ?[>≥])"
+    r"|(?:nd|sm|gd|tb|dy|yb|lu)(?= (?:metal|chips|lumps|ingots?|pieces|chunks|powder|oxide|alloy)))"
+)
+"""The symbol of a rare earth before a purity or a form."""
 _PAIR = re.compile(
     r"(?<![a-z0-9.])(?:la|ce|pr|nd|sm|eu|gd|tb|dy|ho|er|tm|yb|lu|sc)[ :/+-]"
     r"(?:la|ce|pr|nd|sm|eu|gd|tb|dy|ho|er|tm|yb|lu|sc|al|mg|fe|co|ni|cu|zr|ti|ga|caf2)(?![a-z])"
@@ -59,6 +64,7 @@ def pieces(vocabulary: Vocabulary, text: str, sure: list[Piece], loose: list[Pie
     found = [
         *sure,
         *(Piece(*m.span(), Kind.CHEMICAL) for m in _PAIR.finditer(text)),
+        *(Piece(*m.span(), Kind.CHEMICAL) for m in _SYMBOL.finditer(text)),
     ]
     covered = bytearray(len(text))
     _cover(covered, found)
@@ -110,6 +116,12 @@ def evidence(text: str, found: list[Piece], *, firm: bool, pure: bool) -> Eviden
     heads = [
         Kind.NOTHING if _only_packs(phrase, phrases) else _head(text, phrase) for phrase in phrases
     ]
+    shaped = False
+    for place, phrase in enumerate(phrases):
+        bare = all(piece.kind in (Kind.STUFF, Kind.WORD) for piece in phrase)
+        if shaped and bare and not _of(text, phrase[0]):
+            heads[place] = Kind.NOTHING
+        shaped = shaped or heads[place] is Kind.SHAPE
     made = Kind.FORM not in heads and any(piece.kind is Kind.MAKER for piece in found)
     finished = firm or made or Kind.GOODS in heads
     named = finished or Kind.STUFF in heads or Kind.MACHINE in heads
@@ -193,6 +205,11 @@ def _head(text: str, phrase: list[Piece]) -> Kind:
         kept = of is Kind.STUFF or piece.kind is Kind.FORM
         of = _MADE_OF.get(piece.kind, of if kept else Kind.NOTHING)
     return head
+
+
+def _of(text: str, piece: Piece) -> bool:
+    """Whether a word says that what stands before it is of this: `oxides of zinc`."""
+    return text[max(0, piece.start - 6) : piece.start].endswith((" of ", "made of ", "from "))
 
 
 def _next(head: Kind, kind: Kind, of: Kind) -> Kind:

@@ -246,7 +246,8 @@ def _back(hits: list[Hit], roles: list[int], place: int) -> None:
         hit = hits[earlier]
         if hit.sense.kind == "marker" or hit.end < start - _GAP:
             break
-        if hit.sense.kind not in _GOODS or (place == 1 and hit.sense.signal):
+        phosphor = "phosphor" in hit.sense.facts and hit.end == start
+        if phosphor or hit.sense.kind not in _GOODS or (place == 1 and hit.sense.signal):
             roles[earlier] = PURPOSE
         start = min(start, hit.start)
 

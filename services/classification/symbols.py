@@ -192,8 +192,10 @@ def _patterns(lexicon: Lexicon, every: str) -> tuple[tuple[re.Pattern[str], tupl
         rf"[a-z0-9)]: ?(?P<s>{every})(?:\d?\+)? ?[,+/] ?[a-z]{{1,2}}(?:\d?\+)?{_END}",
         rf"(?<![a-z0-9])(?P<s>{every}) ?\((?:i{{1,3}}|iv)(?:,iv|,i{{1,3}})?\)",
         rf"(?<![a-z0-9])(?P<s>{every})9\d(?:\.\d+)?(?![a-z0-9])",
+        rf"(?<![a-z0-9.])(?P<s>{every}) ?(?:99\.\d+|\d ?n)(?![a-z0-9])",
     )
-    alloy = rf"(?<![a-z0-9])(?P<m>{_METALS}) ?\d+(?:\.\d+)? ?%? ?(?P<s>{every}){_END}"
+    share = r"\d+(?:\.\d+)? ?(?:wt|at|mass)?\.? ?%?"
+    alloy = rf"(?<![a-z0-9])(?P<m>{_METALS}) ?{share} ?(?P<s>{every}){_END}"
     tail = rf" ?\d{{0,2}}%?(?: master)? alloys?{_END}"
     pair = rf"(?<![a-z0-9])(?P<m>{_METALS}) (?P<s>{every}){tail}"
     turned = rf"(?<![a-z0-9])(?P<s>{every})\d{{0,2}} (?P<m>{_METALS}){tail}"

@@ -28,7 +28,7 @@ _BY_FACT = (
 """What a fact makes of a find, whatever its kind: some articles are sold as material as well."""
 _GENERAL = frozenset(("general_centrifuge", "generic_software", "not_re_magnet"))
 """Kinds of goods of makers without number: their names are no doubt."""
-_INSIDE = frozenset(("of", "from", "in", "on", "by", "based on", "made of", "made from"))
+_INSIDE = frozenset(("of", "from", "on", "by", "based on", "made of", "made from"))
 """Markers of content behind which the goods themselves may stand."""
 
 
