@@ -38,6 +38,9 @@ _WORDS = frozenset((
     "land", "band", "baler", "sindy", "lace", "layer", "lay", "nice", "cola", "baby", "bay",
     "gala", "coho", "tidy",
     "tier", "alla", "bela", "smb", "gdb", "ndb", "lab", "ceylan",
+    "bland", "blunder", "fender", "lady", "lander", "landlady", "tinder", "gander",
+    "colander", "pry", "baldy", "bandy", "coerce", "gabby", "gay", "hobby", "scaly", "column",
+    "hoy", "scsi",
     "fey", "eula", "tila", "coy", "hosiery", "pmsm",
 ))  # fmt: skip
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from services.classification.text import is_cjk
 from services.classification.vocabulary import Kind, Piece, Vocabulary
+from services.classification.wording import REFERENCE
 
 _NAMES = frozenset(
     (
@@ -28,19 +29,24 @@ _SAYING = frozenset((Kind.GOODS, Kind.PRODUCE, Kind.STUFF, Kind.MAKER, Kind.WORD
 """What tells one machine or program from another."""
 _MADE_OF = {Kind.STUFF: Kind.STUFF, Kind.PRODUCE: Kind.GOODS}
 """What a class of material is named by, and what it is then: zinc oxide, milk powder."""
+_OPEN = frozenset((Kind.UNKNOWN, Kind.CHEMICAL, Kind.FORM))
 _TOKEN = re.compile(r"[a-zß-ÿ']+\d[a-z0-9./]*|\d[a-z0-9./]*|[a-zß-ÿ']+|[^\W\d_]")
 _CUT = re.compile(r"[,;|()\[\]{}，；、。•]|:(?= )|\. |\n")
 _BLANK = re.compile(r"(?<=[㐀-鿿぀-ヿ]) | (?=[㐀-鿿぀-ヿ])")
 """A blank beside signs that need none ends a phrase."""
+_JOINS = frozenset(("及", "和", "与", "或", "等", "及其"))
 _KANA = re.compile("[ぁ-ゖー]")
 """Hiragana are particles and endings."""
+_SYMBOL = re.compile(
+    r"(?<![a-z0-9.])(?<!\d )(?:(?:nd|sm|gd|tb|dy|yb|lu|sc|ho|er|eu|pr|tm|la|ce)(?= ?\d{2}\.\d| \d ?n\b| ?[>≥])"
+    r"|(?:nd|sm|gd|tb|dy|yb|lu)(?= (?:metal|chips|lumps|ingots?|pieces|chunks|powder|oxide|alloy)))"
+)
+"""The symbol of a rare earth before a purity or a form."""
 _PAIR = re.compile(
     r"(?<![a-z0-9.])(?:la|ce|pr|nd|sm|eu|gd|tb|dy|ho|er|tm|yb|lu|sc)[ :/+-]"
     r"(?:la|ce|pr|nd|sm|eu|gd|tb|dy|ho|er|tm|yb|lu|sc|al|mg|fe|co|ni|cu|zr|ti|ga|caf2)(?![a-z])"
 )
 """Two symbols side by side, a rare earth first."""
-_REFERENCE = re.compile(r"(?:(?:sub)?heading|item|chapter)s? (?:no\.? ?|note )?\d+(?:\.\d+)?")
-"""The nomenclature names goods by their place in it."""
 
 
 class Evidence(NamedTuple):
@@ -57,8 +63,8 @@ def pieces(vocabulary: Vocabulary, text: str, sure: list[Piece], loose: list[Pie
     """
     found = [
         *sure,
-        *(Piece(*m.span(), Kind.STUFF) for m in _REFERENCE.finditer(text)),
         *(Piece(*m.span(), Kind.CHEMICAL) for m in _PAIR.finditer(text)),
+        *(Piece(*m.span(), Kind.CHEMICAL) for m in _SYMBOL.finditer(text)),
     ]
     covered = bytearray(len(text))
     _cover(covered, found)
@@ -100,22 +106,44 @@ def _kind(vocabulary: Vocabulary, token: str, *, counted: bool) -> Kind:
     return Kind.NOTHING if counted and kind in (Kind.SHAPE, Kind.PACKING) else kind
 
 
-def evidence(text: str, found: list[Piece], *, firm: bool) -> Evidence:
-    """Weigh a text. `firm`: a rule has named the goods, of a kind whose makers' names are many."""
+def evidence(text: str, found: list[Piece], *, firm: bool, pure: bool) -> Evidence:
+    """Weigh a text.
+
+    `firm`: a rule has named the goods, of a kind whose makers' names are many. `pure`: a purity is
+    stated, as of a material.
+    """
     phrases = list(_phrases(text, found))
     heads = [
-        _head(text, phrase) if place == 0 or phrase[-1].kind is not Kind.PACKING else Kind.NOTHING
-        for place, phrase in enumerate(phrases)
+        Kind.NOTHING if _only_packs(phrase, phrases) else _head(text, phrase) for phrase in phrases
     ]
+    shaped = False
+    for place, phrase in enumerate(phrases):
+        bare = all(piece.kind in (Kind.STUFF, Kind.WORD) for piece in phrase)
+        if shaped and bare and not _of(text, phrase[0]):
+            heads[place] = Kind.NOTHING
+        shaped = shaped or heads[place] is Kind.SHAPE
     made = Kind.FORM not in heads and any(piece.kind is Kind.MAKER for piece in found)
     finished = firm or made or Kind.GOODS in heads
     named = finished or Kind.STUFF in heads or Kind.MACHINE in heads
-    named = named or (Kind.WORKS in heads and any(piece.kind in _SAYING for piece in found))
+    named = named or (Kind.WORKS in heads and any(map(_says, found)))
+    named = named or REFERENCE.search(text) is not None
     for phrase, head in zip(phrases, heads, strict=True):
-        strange = _strange(text, phrase, head, finished=finished)
+        strange = _strange(text, phrase, head, finished=finished and not pure)
         if strange:
             return Evidence(named, text[strange.start : strange.end])
     return Evidence(named)
+
+
+def _only_packs(phrase: list[Piece], phrases: list[list[Piece]]) -> bool:
+    """Whether a phrase is about what goods come in that another phrase names by an unknown word."""
+    return phrase[-1].kind is Kind.PACKING and any(
+        piece.kind in _OPEN for other in phrases if other is not phrase for piece in other
+    )
+
+
+def _says(piece: Piece) -> bool:
+    """Whether a word tells one machine or program from another; single signs only join."""
+    return piece.kind in _SAYING and piece.end - piece.start > 1
 
 
 def _strange(text: str, phrase: list[Piece], head: Kind, *, finished: bool) -> Piece | None:
@@ -144,12 +172,13 @@ def _phrases(text: str, found: list[Piece]) -> Iterator[list[Piece]]:
     cuts = [match.start() for match in _CUT.finditer(text)]
     if not text.isascii():
         cuts += (match.start() for match in _BLANK.finditer(text))
+        cuts += (piece.start for piece in found if text[piece.start : piece.end] in _JOINS)
         cuts.sort()
     part: list[Piece] = []
     at = 0
     for piece in found:
         moved = False
-        while at < len(cuts) and cuts[at] < piece.start:
+        while at < len(cuts) and cuts[at] <= piece.start:
             at, moved = at + 1, True
         if moved and part:
             yield part
@@ -171,10 +200,16 @@ def _head(text: str, phrase: list[Piece]) -> Kind:
             break
         if piece.kind is Kind.TURN or (piece.kind is Kind.UNKNOWN and is_cjk(text[piece.start])):
             head = of = Kind.NOTHING
-        of = _MADE_OF.get(piece.kind, of)
         if piece.kind in _NAMES:
             head = _next(head, piece.kind, of)
+        kept = of is Kind.STUFF or piece.kind is Kind.FORM
+        of = _MADE_OF.get(piece.kind, of if kept else Kind.NOTHING)
     return head
+
+
+def _of(text: str, piece: Piece) -> bool:
+    """Whether a word says that what stands before it is of this: `oxides of zinc`."""
+    return text[max(0, piece.start - 6) : piece.start].endswith((" of ", "made of ", "from "))
 
 
 def _next(head: Kind, kind: Kind, of: Kind) -> Kind:

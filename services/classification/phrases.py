@@ -246,7 +246,8 @@ def _back(hits: list[Hit], roles: list[int], place: int) -> None:
         hit = hits[earlier]
         if hit.sense.kind == "marker" or hit.end < start - _GAP:
             break
-        if hit.sense.kind not in _GOODS or (place == 1 and hit.sense.signal):
+        phosphor = "phosphor" in hit.sense.facts and hit.end == start
+        if phosphor or hit.sense.kind not in _GOODS or (place == 1 and hit.sense.signal):
             roles[earlier] = PURPOSE
         start = min(start, hit.start)
 
@@ -295,6 +296,7 @@ def relate(states: list[Phrase], reading: Reading, text: str) -> None:
         formed = explicit or any(kind in ("material", "form") for kind in kinds)
         formed = formed or not facts.keys().isdisjoint(("raw", "purity", "phosphor"))
         formed = formed or {"ndfeb_grade", "re_magnet", "magnet"} <= facts.keys()
+        formed = formed or {"re_magnet", "loose"} <= facts.keys()
         facts["st:strong" if formed else "st:bare"] = span
     elif explicit:
         facts["st:strong"] = span

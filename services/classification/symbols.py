@@ -73,8 +73,11 @@ class Symbols:
         self._one = re.compile(rf"(?<![a-z])(?:{every})(?![a-z])")
         self._doubtful = frozenset(lexicon.context.ambiguous)
         self._host = re.compile(
-            rf"(?<![a-z0-9])(?:[a-z]{{1,2}},)*(?P<s>{every})(?:,[a-z]{{1,2}})*:(?:{_HOSTS})"
+            rf"(?<![a-z0-9])(?:[a-z]{{1,2}},){{0,2}}(?P<s>{every})(?:,[a-z]{{1,2}}){{0,2}}:(?:{_HOSTS})"
             r"(?: (?:laser )?(?:crystals?|rods?|slabs?|dis[ck]s?))+(?![a-z])"
+        )
+        self._bracketed = re.compile(
+            rf"\((?:{every})(?:[, ](?:{every}))+\) ?fe ?(?:co ?)?b(?![a-z])"
         )
         isotopes = "|".join(rf"{s} ?(?:{mass})" for s, mass in _ISOTOPES.items())
         turned = "|".join(rf"(?:{mass})m? ?{s}" for s, mass in _ISOTOPES.items())
@@ -94,8 +97,11 @@ class Symbols:
                 metal = match.groupdict().get("m")
                 said = (*extra, f"p_{metal}") if metal else extra
                 out.append((match.start("s"), match.end("s"), match.group("s"), said))
-        for match in self._host.finditer(text):
+        for match in self._host.finditer(text) if ":" in text else ():
             out.append((*match.span(), match.group("s"), ("optics", "doped_host")))
+        for match in self._bracketed.finditer(text):
+            for symbol in self._one.findall(match.group()):
+                out.append((*match.span(), symbol, ("ndfeb", "re_magnet")))
         out += self._listed(text)
         out += self._chained(text)
         for match in self._generic.finditer(text):
@@ -186,15 +192,20 @@ def _patterns(lexicon: Lexicon, every: str) -> tuple[tuple[re.Pattern[str], tupl
         rf"[a-z0-9)]: ?(?P<s>{every})(?:\d?\+)? ?[,+/] ?[a-z]{{1,2}}(?:\d?\+)?{_END}",
         rf"(?<![a-z0-9])(?P<s>{every}) ?\((?:i{{1,3}}|iv)(?:,iv|,i{{1,3}})?\)",
         rf"(?<![a-z0-9])(?P<s>{every})9\d(?:\.\d+)?(?![a-z0-9])",
+        rf"(?<![a-z0-9.])(?P<s>{every}) ?(?:99\.\d+|\d ?n)(?![a-z0-9])",
     )
-    alloy = rf"(?<![a-z0-9])(?P<m>{_METALS}) ?\d+(?:\.\d+)? ?%? ?(?P<s>{every}){_END}"
-    pair = rf"(?<![a-z0-9])(?P<m>{_METALS}) (?P<s>{every})(?: master)? alloys?{_END}"
-    turned = rf"(?<![a-z0-9])(?P<s>{every}) (?P<m>{_METALS})(?: master)? alloys?{_END}"
+    share = r"\d+(?:\.\d+)? ?(?:wt|at|mass)?\.? ?%?"
+    alloy = rf"(?<![a-z0-9])(?P<m>{_METALS}) ?{share} ?(?P<s>{every}){_END}"
+    tail = rf" ?\d{{0,2}}%?(?: master)? alloys?{_END}"
+    pair = rf"(?<![a-z0-9])(?P<m>{_METALS}) (?P<s>{every}){tail}"
+    turned = rf"(?<![a-z0-9])(?P<s>{every})\d{{0,2}} (?P<m>{_METALS}){tail}"
+    zeros = rf"(?<![a-z0-9])(?P<s>{every})(?:203|407|6011|02)(?![a-z0-9])"
     ligand = rf"(?<![a-z0-9])(?P<s>{every})\([a-z0-9,]{{2,9}}\)\d"
     return (
         *((re.compile(one), ()) for one in plain),
         *((re.compile(one), ("alloy", "raw")) for one in (alloy, pair, turned)),
         (re.compile(ligand), ("compound", "raw")),
+        (re.compile(zeros), ("oxide", "raw")),
     )
 
 

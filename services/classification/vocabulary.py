@@ -54,8 +54,10 @@ class Piece(NamedTuple):
 
 _LISTED = tuple(Kind)[:9]
 """A word of several classes is of the first."""
-_SHORT = 2
-"""Tokens of letters up to this length say nothing."""
+_CLASSES = frozenset((Kind.FORM, Kind.PACKING))
+_NAMED = frozenset((Kind.STUFF, Kind.PRODUCE, Kind.GOODS))
+_SHORT, _LONG = 2, 45
+"""Tokens of letters up to the one length say nothing, longer ones than the other are no words."""
 
 
 class Vocabulary:
@@ -102,26 +104,46 @@ class Vocabulary:
         known = self.known(token)
         if known:
             return Kind.NOTHING if known is Kind.WORD and token in self._vague else known
+        if len(token) > _LONG:
+            return Kind.UNKNOWN
         if len(token) <= _SHORT or self._plain.fullmatch(token):
             return Kind.NOTHING
         if "'" in token:
             return self.kind(token.partition("'")[0])
-        ends = (token[at:] for at in range(2, len(token) - 2))
-        ending = next((self._endings[end] for end in ends if end in self._endings), None)
-        return ending or (Kind.CHEMICAL if readable(token) else Kind.UNKNOWN)
+        if "/" in token:
+            kinds = [self.kind(part) for part in token.split("/")]
+            return Kind.UNKNOWN if Kind.UNKNOWN in kinds else kinds[0]
+        return self._by_ending(token) or (Kind.CHEMICAL if readable(token) else Kind.UNKNOWN)
+
+    def _by_ending(self, token: str) -> Kind:
+        """Read a compound by its end; a class or packing by what it is of (Aluminiumbarren)."""
+        for at in range(2, len(token) - 2):
+            ending = self._endings.get(token[at:])
+            if ending:
+                before = self.known(token[:at])
+                return before if ending in _CLASSES and before in _NAMED else ending
+        return Kind.NOTHING
 
     def signs(self, text: str) -> Iterator[Piece]:
-        """Find the longest terms of scripts without blanks; a single sign only ends a run."""
+        """Find the longest terms of scripts without blanks; single signs only end a run or join."""
         reach = 0
         found = sorted(
             (last + 1 - size, -(last + 1), kind)
             for last, (size, kind) in self._signs.iter(text)
-            if size > 1 or last + 1 == len(text) or not is_cjk(text[last + 1])
+            if size > 1 or kind is Kind.WORD or _ends(text, last + 1)
         )
         for start, negative, kind in found:
             if -negative > reach:
                 reach = -negative
                 yield Piece(start, reach, kind)
+
+
+_ANDS = frozenset("及和与或等的、，制用")
+
+
+def _ends(text: str, at: int) -> bool:
+    """Whether a run of signs ends here, or a word that joins, describes or makes follows."""
+    return at == len(text) or not is_cjk(text[at]) or text[at] in _ANDS
 
 
 def singulars(word: str) -> Iterator[str]:

@@ -19,7 +19,6 @@ _SURE = {
 _BY_FACT = (
     ("not_re_magnet", Kind.STUFF),
     ("base_metal", Kind.STUFF),
-    ("generic", Kind.WORKS),
     ("grade_word", Kind.WORD),
     ("tablet", Kind.FORM),
     ("ysz", Kind.STUFF),
@@ -29,7 +28,7 @@ _BY_FACT = (
 """What a fact makes of a find, whatever its kind: some articles are sold as material as well."""
 _GENERAL = frozenset(("general_centrifuge", "generic_software", "not_re_magnet"))
 """Kinds of goods of makers without number: their names are no doubt."""
-_INSIDE = frozenset(("of", "from", "in", "on", "by", "based on", "made of", "made from"))
+_INSIDE = frozenset(("of", "from", "on", "by", "based on", "made of", "made from"))
 """Markers of content behind which the goods themselves may stand."""
 
 
@@ -48,7 +47,11 @@ def weigh(vocabulary: Vocabulary, reading: Reading, known: Collection[str]) -> E
             other = Kind.FORM if hit.sense.kind == "form" else Kind.WORD
             loose.append(Piece(hit.start, hit.end, other))
     found = pieces(vocabulary, text, sure, loose)
-    return evidence(text, found, firm=not _GENERAL.isdisjoint(known))
+    works = "head:equipment" in known or "head:software" in known
+    civil = works and ("civil_purpose" in known or "for:civil_purpose" in known)
+    return evidence(
+        text, found, firm=civil or not _GENERAL.isdisjoint(known), pure="purity" in known
+    )
 
 
 def _sure(hit: Hit, text: str) -> Kind:
@@ -59,6 +62,8 @@ def _sure(hit: Hit, text: str) -> Kind:
             return Kind.TURN
         opens = sense.name in ("content", "purpose") and text[hit.start : hit.end] not in _INSIDE
         return Kind.TAIL if opens else Kind.NOTHING
+    if "generic" in sense.facts:
+        return Kind.NOTHING
     named = next((kind for fact, kind in _BY_FACT if fact in sense.facts), Kind.NOTHING)
     if named or sense.kind == "article":
         return named or Kind.GOODS

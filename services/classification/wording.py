@@ -9,6 +9,10 @@ _LATIN = re.compile(r"[a-z]+(?:'[a-z]+)?")
 _WORD_MAX = 45
 """Longer runs of letters are no words, not even German ones."""
 _VOWEL = re.compile(r"[aeiouy]")
+REFERENCE = re.compile(
+    r"(?:sub)?headings? (?:no\.? ?)?\d{4}|item no\.? ?\d{4}\.\d|(?:heading note|in chapter) \d"
+)
+"""The nomenclature names goods by their place in it."""
 _NUMBERED = re.compile(r"(?<![a-z])[a-z]*\d[a-z0-9./]*")
 
 
@@ -21,7 +25,7 @@ def content_words(lexicon: Lexicon, folded: Folded) -> tuple[bool, bool]:
         strange = sum(_strange(char) for char in letters)
         if strange * 2 > len(letters):
             return False, True
-    return specific(lexicon, text), False
+    return REFERENCE.search(text) is not None or specific(lexicon, text), False
 
 
 def specific(lexicon: Lexicon, text: str) -> bool:

@@ -2,6 +2,8 @@
 
 `python -m tests.report.classification`
 
+`blindfold`: controlled texts with every rare-earth word changed into a name no list knows, and how
+many of them are cleared: what would become of names that the lexicon lacks.
 `--nomenclature FILE` (CSV with `hscode` and `description`) adds the share of ordinary nomenclature
 descriptions held. The last line on stdout is one JSON object.
 """
@@ -12,17 +14,16 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 from services.classification.check_input import parse_line
 from services.classification.classify import classify
-from services.classification.item import Item
 from services.runtime.packs import load_packs
-from tests.unit.classification.corpus import DESCRIPTIONS, ORDERS, OWN_ORDERS
+from tests.report.blindfold import blindfolded
+from tests.report.lines import CLEAR, plain_line
+from tests.unit.classification.corpus import DESCRIPTIONS, OPEN, ORDERS, OWN_ORDERS
 
-CLEAR = ("NO_LICENSE_REQUIRED", "NOT_APPLICABLE")
 WATCHED = ("280530", "2846", "850511", "253090", "261220")
 """Headings of rare earths themselves: not ordinary."""
 
@@ -75,29 +76,20 @@ def cases() -> Iterator[Case]:
                 found[key].decision.value,
                 [expected[key]["decision"]],
             )
-    for row in DESCRIPTIONS:
-        found = classify(_line(row["description"]), packs).regimes
+    for row in DESCRIPTIONS + OPEN:
+        found = classify(plain_line(row["description"]), packs).regimes
         for key, name in (("CN", "reported"), ("CN-GAZETTED", "gazetted")):
-            yield key, row["group"], row["language"], found[key].decision.value, row[name]
-
-
-def _line(text: str) -> Item:
-    return Item(
-        description=text,
-        exporter_country="CN",
-        destination="DE",
-        origin="CN",
-        as_of=date(2026, 6, 1),
-    )
+            if name in row:
+                yield key, row["group"], row["language"], found[key].decision.value, row[name]
 
 
 def codes() -> tuple[int, int]:
     """How many texts with a labelled code of the announced lists have that code."""
     packs = load_packs("gazetted")
-    rows = [row for row in DESCRIPTIONS if row["gazetted_code"]]
+    rows = [row for row in DESCRIPTIONS + OPEN if row["gazetted_code"]]
     right = 0
     for row in rows:
-        code = classify(_line(row["description"]), packs).regimes["CN"].control_code
+        code = classify(plain_line(row["description"]), packs).regimes["CN"].control_code
         right += (code or "").startswith(row["gazetted_code"])
     return right, len(rows)
 
@@ -112,7 +104,7 @@ def nomenclature(file: Path) -> tuple[int, dict[str, int]]:
             if len(row["hscode"]) != 6 or row["hscode"].startswith(WATCHED):
                 continue
             count += 1
-            regimes = classify(_line(row["description"]), packs).regimes
+            regimes = classify(plain_line(row["description"]), packs).regimes
             for key in ("CN", "CN-GAZETTED"):
                 held[key] += regimes[key].decision.value not in CLEAR
     return count, dict(held)
@@ -149,6 +141,8 @@ def main() -> None:
             "free": t.free,
             "free_held": t.held,
         }
+    blind, cleared = blindfolded(load_packs("both"))
+    summary["blindfold"] = {"texts": blind, "cleared": cleared}
     if options.nomenclature:
         count, held = nomenclature(options.nomenclature)
         summary["nomenclature"] = {"descriptions": count, "held": held}

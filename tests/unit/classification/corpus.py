@@ -17,3 +17,5 @@ ORDERS = rows("orders-labelled.jsonl")
 OWN_ORDERS = rows("orders-own.jsonl")
 """Boundary dates, domestic and deemed exports, re-exports, named parties, vague texts, samples."""
 DESCRIPTIONS = rows("descriptions-labelled.jsonl")
+OPEN = rows("descriptions-open.jsonl")
+"""Labelled descriptions that are judged otherwise: counted in the report, and known."""
