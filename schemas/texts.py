@@ -8,7 +8,7 @@ import orjson
 from schemas.base import Model, changed
 from schemas.events import encode
 
-KNOWN_MAX: Final = 20_000
+KNOWN_MAX: Final = 10_000
 _NO_LINES: Final = b'"lines":[]'
 """Stands nowhere else: an order has at least one line, and quotes within text are escaped."""
 

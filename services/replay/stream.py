@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 from services.runtime.codec import Read
 
-WINDOW: Final = 4_000
+WINDOW: Final = 2_500
 """Records of an earlier topic kept for those they caused."""
 BATCH: Final = 500
 """Records one stage takes before the next: alternating by record costs a fifth more."""
