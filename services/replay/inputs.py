@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from schemas.checks import OfficerDecided, RecheckWanted
@@ -68,10 +69,12 @@ def _outside(
 
 def _has_outside(archive: Archive, path: str) -> bool:
     """Whether a segment of the gate's topic holds any word from outside, by its headers alone."""
-    column = pq.read_table(archive.root / path, columns=["headers"]).column("headers")
+    column = pq.read_table(archive.root / path, columns=["headers"], use_threads=False).column(
+        "headers"
+    )
     flat = column.combine_chunks().flatten()
-    named = zip(flat.field("name").to_pylist(), flat.field("value").to_pylist(), strict=True)
-    return any(name == "ce_source" and value not in _OWN for name, value in named)
+    named = pc.equal(flat.field("name"), "ce_source")
+    return not set(flat.field("value").filter(named).unique().to_pylist()) <= _OWN
 
 
 def _spooled(raw: Raw, partitions: int, at: int) -> Spooled | None:

@@ -119,7 +119,7 @@ def rows_with_digests(content: bytes, topic: str, partition: int) -> Iterator[tu
     """
     file = _opened(content)
     for at in range(file.num_row_groups):
-        table = file.read_row_group(at)
+        table = file.read_row_group(at, use_threads=False)
         yield from zip(
             _rows(table, topic, partition), table.column("sha256").to_pylist(), strict=True
         )
