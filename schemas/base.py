@@ -1,5 +1,6 @@
 """What every event model is made of: frozen, open to read, exact numbers, aware times."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -11,12 +12,13 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
     StringConstraints,
+    ValidatorFunctionWrapHandler,
     WithJsonSchema,
+    WrapValidator,
 )
 
 _new: Final = object.__new__
@@ -92,11 +94,29 @@ def assembled(kind: type[M], fields: dict[str, Any]) -> M:
     return _fill(kind, fields, _template(kind)[1])
 
 
-def _refuse_float(value: Any) -> Any:
+_PLAIN_AMOUNT: Final = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,12})?").fullmatch
+"""An amount as this software writes it. pydantic reads all others, and says what is wrong with
+them; to count the digits of each takes it twice as long as all the rest."""
+_ZERO: Final = Decimal(0)
+
+
+def _read_amount(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
     """Refuse binary floats: a quantity or an amount of money is a decimal string."""
+    if type(value) is str and _PLAIN_AMOUNT(value):
+        return Decimal(value)
     if isinstance(value, float | bool):
         raise ValueError("must be a decimal string, not a binary number")
-    return value
+    return read(value)
+
+
+def _read_positive(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    number = _read_amount(value, read)
+    return number if number > _ZERO else read(value)
+
+
+def _read_non_negative(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    number = _read_amount(value, read)
+    return number if number >= _ZERO else read(value)
 
 
 def plain(value: Decimal) -> str:
@@ -115,19 +135,29 @@ def utc(value: datetime) -> datetime:
         raise ValueError("is outside the range of moments") from error
 
 
-_decimal = (
-    BeforeValidator(_refuse_float),
+_written = (
     PlainSerializer(plain, return_type=str),
     WithJsonSchema({"type": "string", "pattern": r"^-?\d{1,18}(\.\d{1,12})?$"}),
 )
-Amount = Annotated[Decimal, Field(max_digits=30, decimal_places=12), *_decimal]
+_amount = WrapValidator(_read_amount)
+Amount = Annotated[Decimal, Field(max_digits=30, decimal_places=12), _amount, *_written]
 """An exact number, as a decimal string. Its unit or currency stands in the field beside it."""
-Sum = Annotated[Decimal, Field(max_digits=60, decimal_places=12), *_decimal]
+Sum = Annotated[Decimal, Field(max_digits=60, decimal_places=12), _amount, *_written]
 """A sum of amounts, as a fold remembers it: however many there are, it is exact."""
 LARGEST = Decimal("999999999999999999.999999999999")
 """The largest amount an event can carry."""
-Positive = Annotated[Decimal, Field(gt=0, max_digits=30, decimal_places=12), *_decimal]
-NonNegative = Annotated[Decimal, Field(ge=0, max_digits=30, decimal_places=12), *_decimal]
+Positive = Annotated[
+    Decimal,
+    Field(gt=0, max_digits=30, decimal_places=12),
+    WrapValidator(_read_positive),
+    *_written,
+]
+NonNegative = Annotated[
+    Decimal,
+    Field(ge=0, max_digits=30, decimal_places=12),
+    WrapValidator(_read_non_negative),
+    *_written,
+]
 Instant = Annotated[AwareDatetime, AfterValidator(utc)]
 """A moment with its zone, kept in UTC (RFC 3339)."""
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]

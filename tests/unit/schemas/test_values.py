@@ -3,15 +3,15 @@
 import json
 from datetime import datetime, tzinfo
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from pydantic import ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
-from schemas.base import canonical, plain
+from schemas.base import Amount, NonNegative, Positive, canonical, plain
 from schemas.events import decode, encode
 from schemas.generate import writer_schema
 from schemas.orders import Order, OrderPlaced, Screening, Weight, order_key
@@ -148,3 +148,27 @@ def test_different_orders_have_different_keys(source: str, order_id: str) -> Non
 def test_no_bytes_are_read_by_accident_or_raise_anything_else(value: bytes) -> None:
     with pytest.raises(ValueError):
         decode(PLACED, "orders", value, "s")
+
+
+_NEAR = st.from_regex(r"\A[-+ ]?[0-9]{0,20}(\.[0-9]{0,14})?([eE][-+]?[0-9]{1,2})?\Z")
+
+
+@pytest.mark.parametrize(
+    ("quick", "whole"),
+    [
+        (Amount, Annotated[Decimal, Field(max_digits=30, decimal_places=12)]),
+        (Positive, Annotated[Decimal, Field(gt=0, max_digits=30, decimal_places=12)]),
+        (NonNegative, Annotated[Decimal, Field(ge=0, max_digits=30, decimal_places=12)]),
+    ],
+)
+@given(text=_NEAR | st.text(max_size=8))
+def test_an_amount_is_read_at_a_glance_as_pydantic_reads_it(
+    quick: Any, whole: Any, text: str
+) -> None:
+    def told(kind: Any) -> object:
+        try:
+            return str(TypeAdapter(kind).validate_python(text))
+        except ValidationError as error:
+            return [each["msg"] for each in error.errors()]
+
+    assert told(quick) == told(whole)
