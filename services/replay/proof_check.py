@@ -225,7 +225,7 @@ class Proof:
                     self.wrong(record.place, f"line {line['line_id']}, {regime} is not settled")
 
     def grant_of(self, drawn: Any) -> Record | None:
-        """The ledger's answer that a reservation rests on; an overlap is granted elsewhere."""
+        """The ledger's answer that a reservation rests on, under whatever regime it was asked."""
         named = ("ledger_partition", "ledger_offset", "line_id")
         for record in self.first_of("reservation.granted"):
             if all(record.event[name] == drawn[name] for name in named):
