@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.base import Model, plain
-from schemas.checks import OfReservation
+from schemas.checks import OfReservation, OrderAssessed
 from schemas.decisions import Decided
 from schemas.envelope import Recorded
 from schemas.fold import Partition, Step
-from schemas.topics import DECISIONS, LICENSES
+from schemas.topics import CHECKS, DECISIONS, LICENSES
 from services.license_check import ledger
 from services.license_check.book import LICENSE, License, Reservation
 from services.runtime.client import Client, events
@@ -85,6 +85,22 @@ def _did(record: Recorded[Any], step: Step, after: Model | None) -> dict[str, An
 
 def _plain(amount: Any) -> str | None:
     return None if amount is None else plain(amount)
+
+
+def unfit(client: Client, decision: Decided) -> list[dict[str, str]]:
+    """List each license that does not fit a decided order, why, and what would make it fit."""
+    determined = {
+        (event.revision, event.check): event
+        for one in client.read_key(CHECKS, decision.key)
+        if isinstance(event := one.record.event, OrderAssessed)
+    }
+    found = determined.get((decision.revision, decision.check))
+    return [
+        {"line_id": line.line_id, "regime": regime, **miss.model_dump()}
+        for line in (found.lines if found else ())
+        for regime, assessed in line.regimes.items()
+        for miss in assessed.unfit
+    ]
 
 
 def decisions(client: Client) -> dict[str, Any]:

@@ -77,10 +77,12 @@ def list_holds(
 
 @app.command()
 def show(order: OrderName, as_json: Json = False) -> None:
-    """Show one order: its lines under each regime, what holds it, and who may settle that."""
-    decision = _find(_client(), order)
+    """Show one order: its lines, what holds it, who may settle that, and which licenses miss it."""
+    client = _client()
+    decision = _find(client, order)
+    missed = book.unfit(client, decision) if decision.decision == "HELD" else []
     if as_json:
-        emit(decision.model_dump(mode="json", exclude_none=True))
+        emit({**decision.model_dump(mode="json", exclude_none=True), "unfit": missed})
         return
     OUT.print(
         f"[bold]{decision.key}[/bold]  {decision.decision}  revision {decision.revision}  "
@@ -96,6 +98,9 @@ def show(order: OrderName, as_json: Json = False) -> None:
     why = ((r.line_id, r.regime, r.code.value, r.text, how(r.code)) for r in decision.reasons)
     if decision.reasons:
         table("Reasons", ("line", "regime", "reason", "what it says", "who settles it"), why)
+    if missed:
+        columns = ("line", "regime", "license", "reason", "what it lacks")
+        table("Licenses that do not fit", columns, (each.values() for each in missed))
 
 
 def _find(client: Any, order: str) -> Any:

@@ -200,6 +200,10 @@ def officers_act_on_a_license_in_other_money(gate: Gate) -> None:
     client.write([record(ORDERS, whole.key, whole, event_id="e-1", time=now(), source="erp")])
     latest = gate.decisions(lambda seen: whole.key in seen, 20)
     assert {reason.code for reason in latest[whole.key].reasons} == {HoldReason.UNIT_MISMATCH}
+    missed = gate.json("holds", "show", whole.key)["unfit"]
+    assert [(each["license_id"], each["reason"]) for each in missed] == [
+        ("CN-EUR", "UNIT_MISMATCH")
+    ]
 
     rate = f"from,to,rate,at,source\nUSD,EUR,0.9,{now().isoformat()},ECB\n"
     done = gate.run("rates", "import", "-", "--json", stdin=rate)
