@@ -38,7 +38,8 @@ _JOINS = frozenset(("及", "和", "与", "或", "等", "及其"))
 _KANA = re.compile("[ぁ-ゖー]")
 """Hiragana are particles and endings."""
 _SYMBOL = re.compile(
-    r"(?<![a-z0-9.])(?<!\d )(?:(?:nd|sm|gd|tb|dy|yb|lu|sc|ho|er|eu|pr|tm|la|ce)(?= ?\d{2}\.\d| \d ?n\b| ?[>≥])"
+    r"(?<![a-z0-9.])(?<!\d )(?:"
+    r"(?:nd|sm|gd|tb|dy|yb|lu|sc|ho|er|eu|pr|tm|la|ce)(?= ?\d{2}\.\d| \d ?n\b| ?[>≥])"
     r"|(?:nd|sm|gd|tb|dy|yb|lu)(?= (?:metal|chips|lumps|ingots?|pieces|chunks|powder|oxide|alloy)))"
 )
 """The symbol of a rare earth before a purity or a form."""
