@@ -341,10 +341,6 @@ class PackSet:
         }
         self._standings: dict[tuple[str, date], tuple[Compiled, date | None]] = {}
 
-    def select(self, cn: str = "reported") -> "PackSet":
-        """Choose the Chinese pack: reported, gazetted or both."""
-        return PackSet(self.packs, self.lexicon_files, choose(cn))
-
     def versions(self, key: str) -> tuple[Compiled, ...]:
         """All versions of a regime's pack, oldest first."""
         return self._by_key[key]
