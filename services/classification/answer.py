@@ -20,6 +20,7 @@ _OWN = {
     "CN": ("category", "control_code", "routed_to"),
     "CN-GAZETTED": ("category", "control_code", "routed_to"),
     "US": ("eccn", "subject_to_ear", "controls"),
+    "US-ADDENDUM": ("eccn", "subject_to_ear", "controls"),
     "EU": ("annex_i",),
 }
 
@@ -48,7 +49,7 @@ _RANK = {"for": 0, "missing": 1, "against": 2, "note": 3}
 
 def explain(line: Line, found: Classified) -> list[str]:
     """Say it for people, in at most 12 lines."""
-    text = (line.item.description or "(no description)").replace("\n", " ")
+    text = _flat(line.item.description or "(no description)")
     lines = [f"{line.id}  {text[:90]}"]
     lines += [
         _verdict_line(key, verdict.model_dump(mode="json"))
@@ -58,7 +59,7 @@ def explain(line: Line, found: Classified) -> list[str]:
     chosen = sorted(found.reasons, key=lambda r: _RANK[r.effect])[:room]
     lines += [_reason_line(reason) for reason in chosen]
     if found.missing:
-        lines.append(f"    missing: {'; '.join(found.missing)[:150]}")
+        lines.append(f"    missing: {_flat('; '.join(found.missing))[:150]}")
     return lines
 
 
@@ -78,7 +79,12 @@ def _verdict_line(key: str, verdict: dict[str, Any]) -> str:
 
 
 def _reason_line(reason: Reason) -> str:
-    said = ", ".join(f"“{m.text[:30]}”" for m in reason.matched[:3])
+    said = ", ".join(f"“{_flat(m.text)[:30]}”" for m in reason.matched[:3])
     tail = f" {said}" if said else ""
     cite = f" ({reason.citation[:60]})" if reason.citation else ""
-    return f"    {_SIGN[reason.effect]} {reason.regime}: {reason.text[:110]}{tail}{cite}"
+    return f"    {_SIGN[reason.effect]} {reason.regime}: {_flat(reason.text)[:110]}{tail}{cite}"
+
+
+def _flat(text: str) -> str:
+    """A text on one line, whatever breaks it has."""
+    return " ".join(text.split())

@@ -277,29 +277,31 @@ _NAMED = frozenset(("head:form", "not_re_magnet", "ysz", "zirconia"))
 
 def _doubt(pack: Pack, facts: Facts) -> str:
     """What keeps the words from naming free goods; empty where nothing does."""
-    unnamed = facts.known.isdisjoint(_GOODS)
-    doubts = (
-        (facts.empty, "the description is empty"),
-        (facts.foreign, "the description is in a script that is not read"),
-        (
-            not facts.known.isdisjoint(pack.signals),
-            "words speak of what this list controls, and no rule places them",
-        ),
-        (
-            unnamed and facts.holds("for:re"),
-            "the description names a rare-earth use, not the goods",
-        ),
-        (
-            unnamed and facts.holds("no:re") and facts.known.isdisjoint(_NAMED),
-            "the description says what is absent, not what the goods are",
-        ),
-        (not facts.content, "the description does not say what the goods are"),
-        (
-            bool(facts.watched),
-            f"the customs code lies under {facts.watched}, and the words do not settle what it is",
-        ),
-    )
-    return next((text for doubted, text in doubts if doubted), "") or _unproved(facts)
+    known = facts.known
+    if facts.empty:
+        return "the description is empty"
+    if facts.foreign:
+        return "the description is in a script that is not read"
+    if not known.isdisjoint(pack.signals):
+        return "words speak of what this list controls, and no rule places them"
+    return _unsaid(facts) or _unproved(facts)
+
+
+def _unsaid(facts: Facts) -> str:
+    """What keeps the words from saying what the goods are."""
+    known = facts.known
+    unnamed = known.isdisjoint(_GOODS)
+    if unnamed and "for:re" in known:
+        return "the description names a rare-earth use, not the goods"
+    if unnamed and "no:re" in known and known.isdisjoint(_NAMED):
+        return "the description says what is absent, not what the goods are"
+    if not facts.content:
+        return "the description does not say what the goods are"
+    if facts.watched:
+        return (
+            f"the customs code lies under {facts.watched}, and the words do not settle what it is"
+        )
+    return ""
 
 
 def _unproved(facts: Facts) -> str:

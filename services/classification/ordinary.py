@@ -38,10 +38,12 @@ _JOINS = frozenset(("及", "和", "与", "或", "等", "及其"))
 _KANA = re.compile("[ぁ-ゖー]")
 """Hiragana are particles and endings."""
 _SYMBOL = re.compile(
-    r"(?<![a-z0-9.])(?<!\d )(?:(?:nd|sm|gd|tb|dy|yb|lu|sc|ho|er|eu|pr|tm|la|ce)(?= ?\d{2}\.\d| \d ?n\b| ?[>≥])"
+    r"(?<![a-z0-9.])(?<!\d )(?:"
+    r"(?:nd|sm|gd|tb|dy|yb|lu|sc|ho|er|eu|pr|tm|la|ce)(?= ?\d{2}\.\d| \d ?n\b| ?[>≥])"
     r"|(?:nd|sm|gd|tb|dy|yb|lu)(?= (?:metal|chips|lumps|ingots?|pieces|chunks|powder|oxide|alloy)))"
 )
 """The symbol of a rare earth before a purity or a form."""
+_ONES = b"\x01" * 64
 _PAIR = re.compile(
     r"(?<![a-z0-9.])(?:la|ce|pr|nd|sm|eu|gd|tb|dy|ho|er|tm|yb|lu|sc)[ :/+-]"
     r"(?:la|ce|pr|nd|sm|eu|gd|tb|dy|ho|er|tm|yb|lu|sc|al|mg|fe|co|ni|cu|zr|ti|ga|caf2)(?![a-z])"
@@ -82,7 +84,7 @@ def pieces(vocabulary: Vocabulary, text: str, sure: list[Piece], loose: list[Pie
             last = (-2, "")
             continue
         token = match.group()
-        pair = vocabulary.known(f"{last[1]} {token}") if last[0] == start - 1 else Kind.NOTHING
+        pair = vocabulary.pair(last[1], token) if last[0] == start - 1 else Kind.NOTHING
         kind = pair or _kind(vocabulary, token, counted=last[1][-1:].isdigit())
         if pair:
             found[-1] = Piece(found[-1].start, end, pair)
@@ -95,8 +97,8 @@ def pieces(vocabulary: Vocabulary, text: str, sure: list[Piece], loose: list[Pie
 
 
 def _cover(covered: bytearray, found: Iterable[Piece]) -> None:
-    for piece in found:
-        covered[piece.start : piece.end] = b"\x01" * (piece.end - piece.start)
+    for start, end, _ in found:
+        covered[start:end] = _ONES[: end - start] if end - start <= 64 else b"\x01" * (end - start)
 
 
 def _kind(vocabulary: Vocabulary, token: str, *, counted: bool) -> Kind:

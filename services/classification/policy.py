@@ -341,10 +341,6 @@ class PackSet:
         }
         self._standings: dict[tuple[str, date], tuple[Compiled, date | None]] = {}
 
-    def select(self, cn: str = "reported") -> "PackSet":
-        """Choose the Chinese pack: reported, gazetted or both."""
-        return PackSet(self.packs, self.lexicon_files, choose(cn))
-
     def versions(self, key: str) -> tuple[Compiled, ...]:
         """All versions of a regime's pack, oldest first."""
         return self._by_key[key]
@@ -390,11 +386,15 @@ class PackSet:
         return min((day for day in days if day is not None), default=None)
 
 
-def choose(cn: str) -> dict[str, str]:
-    """The packs behind each verdict key for a choice of Chinese pack."""
+def choose(cn: str, *, addendum: bool = False) -> dict[str, str]:
+    """The packs behind each verdict key for a choice of Chinese pack.
+
+    `addendum`: the one to the EAR that the report announces, beside the list as it stands.
+    """
     chosen = {
         "reported": {"CN": "cn-reported"},
         "gazetted": {"CN": "cn-gazetted"},
         "both": {"CN": "cn-reported", "CN-GAZETTED": "cn-gazetted"},
     }[cn]
-    return {**chosen, "US": "us-ear", "EU": "eu-dual-use"}
+    more = {"US-ADDENDUM": "us-addendum-reported"} if addendum else {}
+    return {**chosen, "US": "us-ear", "EU": "eu-dual-use", **more}

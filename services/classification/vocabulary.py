@@ -3,6 +3,7 @@
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 import ahocorasick
@@ -54,6 +55,8 @@ class Piece(NamedTuple):
 
 _LISTED = tuple(Kind)[:9]
 """A word of several classes is of the first."""
+_REMEMBERED = 32_768
+"""How many tokens are remembered."""
 _CLASSES = frozenset((Kind.FORM, Kind.PACKING))
 _NAMED = frozenset((Kind.STUFF, Kind.PRODUCE, Kind.GOODS))
 _SHORT, _LONG = 2, 45
@@ -84,6 +87,8 @@ class Vocabulary:
                     for term in terms:
                         self._add(term, kind)
         self._signs.make_automaton()
+        self._firsts = frozenset(name.partition(" ")[0] for name in self._words if " " in name)
+        self.kind = lru_cache(maxsize=_REMEMBERED)(self._kind)
 
     def _add(self, raw: str, kind: Kind) -> None:
         term = fold_term(raw.lstrip("*"))
@@ -94,12 +99,16 @@ class Vocabulary:
         else:
             self._words[term] = kind
 
+    def pair(self, first: str, second: str) -> Kind:
+        """Give the class of two words together; NOTHING for none."""
+        return self.known(f"{first} {second}") if first in self._firsts else Kind.NOTHING
+
     def known(self, name: str) -> Kind:
-        """Give the class of a word or a pair of words, in either number; NOTHING for none."""
+        """Give the class of a word, in either number; NOTHING for none."""
         names = (name, *singulars(name))
         return next((self._words[one] for one in names if one in self._words), Kind.NOTHING)
 
-    def kind(self, token: str) -> Kind:
+    def _kind(self, token: str) -> Kind:
         """Say what a token of the text is."""
         known = self.known(token)
         if known:

@@ -23,6 +23,9 @@ def check(
     as_of: Annotated[
         str | None, typer.Option(help="day or RFC 3339 time for lines without")
     ] = None,
+    us_addendum: Annotated[
+        bool, typer.Option("--us-addendum", help="the EAR addendum as reported, as US-ADDENDUM")
+    ] = False,
     explaining: Annotated[bool, typer.Option("--explain", help="print for people")] = False,
     json_out: Annotated[bool, typer.Option("--json", help="JSON Lines (the default)")] = False,
 ) -> None:
@@ -38,7 +41,7 @@ def check(
         except BadLine as error:
             raise typer.BadParameter(error.error, param_hint="--as-of") from error
     try:
-        packs = load_packs(choice)
+        packs = load_packs(choice, addendum=us_addendum)
     except PolicyError as error:
         typer.echo(f"pack unusable: {error}", err=True)
         raise typer.Exit(3) from error

@@ -33,7 +33,7 @@ def read_packs() -> tuple[tuple[Pack, ...], tuple[LexiconFile, ...]]:
 
 
 @cache
-def load_packs(cn: Choice = "reported") -> PackSet:
-    """Load the packs for a choice of Chinese pack."""
+def load_packs(cn: Choice = "reported", *, addendum: bool = False) -> PackSet:
+    """Load the packs for a choice of Chinese pack; `addendum`: the EAR addendum as reported too."""
     packs, lexicon = read_packs()
-    return PackSet(packs, lexicon, choose(cn))
+    return PackSet(packs, lexicon, choose(cn, addendum=addendum))

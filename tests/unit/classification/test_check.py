@@ -152,11 +152,22 @@ def test_an_unknown_unit_leaves_the_verdict() -> None:
 
 def test_explaining_takes_at_most_twelve_lines_an_item(tmp_path: Path) -> None:
     file = tmp_path / "lines.jsonl"
-    for row in ORDERS:
+    broken = "Dysprosium\u2028oxide\x0bwith\x85neodymium\r\nmagnets for\x1cmotors"
+    for row in [*ORDERS, ORDERS[0] | {"description": broken}]:
         file.write_text(json.dumps(row), encoding="utf-8")
-        result = RUNNER.invoke(APP, [str(file), "--cn", "both", "--explain"])
+        result = RUNNER.invoke(APP, [str(file), "--cn", "both", "--us-addendum", "--explain"])
         assert result.exit_code == 0
         assert 4 <= len(result.stdout.splitlines()) <= 12
+
+
+def test_the_addendum_is_asked_for_and_changes_no_other_regime() -> None:
+    line = json.dumps(GOOD | {"exporter_country": "US", "destination": "IN"})
+    _, [plain] = run("-", given=line)
+    _, [more] = run("-", "--us-addendum", given=line)
+    added = more["regimes"].pop("US-ADDENDUM")
+    assert (added["decision"], added["listed"]) == ("REVIEW", True)
+    assert added["pack"] == "us-addendum-reported@2025-10-09"
+    assert more["regimes"] == plain["regimes"]
 
 
 def test_policy_list_show_validate_diff(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from services.license_check.determine import Rules, book_of, determine
 from services.runtime.canary import canary, cancellations, order_id
 from services.runtime.codec import Raw, read
 from services.runtime.murmur import partition_of
-from services.runtime.packs import load_packs
+from services.runtime.packs import Choice, load_packs
 from services.runtime.policies import read_ladder
 from tests.support.wire import PARTITIONS
 
@@ -48,10 +48,10 @@ def test_it_is_an_order_like_any_other_on_the_wire() -> None:
 
 
 @pytest.mark.parametrize("choice", ["reported", "both"])
-def test_its_good_is_free_under_every_regime_while_the_lists_are_verified(choice: str) -> None:
+def test_its_good_is_free_under_every_regime_while_the_lists_are_verified(choice: Choice) -> None:
     placed = canary(SLOT, EVERY_S).event
     assert isinstance(placed, OrderPlaced)
-    packs = load_packs("both").select(choice)
+    packs = load_packs(choice)
     at = datetime(2026, 6, 1, tzinfo=UTC)
     classified = classify_order(
         placed, as_of=at, own_day=None, digest="", classifier=Classifier(packs)
