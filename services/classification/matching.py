@@ -44,9 +44,9 @@ def find(lexicon: Lexicon, text: str) -> list[Hit]:
         for sense in senses:
             if sense.bound_left and not left:
                 continue
-            stop = (
-                end if right or not sense.bound_right else _ending(text, end, german=sense.german)
-            )
+            stop = end if right or not sense.bound_right else 0
+            if not stop and sense.kind != "marker":
+                stop = _ending(text, end, german=sense.german)
             if stop:
                 found.append(Hit(start, stop, sense))
     found.sort(key=lambda h: (h.start, -h.end))

@@ -287,6 +287,10 @@ def relate(states: list[Phrase], reading: Reading, text: str) -> None:
     span = facts["re"]
     if "aid" in kinds and not explicit:
         facts["st:aid"] = span
+        if works and ("for:re" in facts or "re_generic" in facts):
+            facts["st:works"] = span
+        if any(s.signal and not kind for s, kind in zip(states, kinds, strict=True)):
+            facts["st:bare"] = span
         return
     if works and _context(states, kinds, facts):
         facts["st:works"] = span
@@ -315,7 +319,7 @@ def _beside_article(
         s.signal and not s.inside and kind != "article" and kind not in _WORKS
         for s, kind in zip(states, kinds, strict=True)
     )
-    if "raw" in facts and not any(s.signal for s in states):
+    if ("raw" in facts or "magnet" not in facts) and not any(s.signal for s in states):
         facts["st:conflict"] = span
         return
     firm = explicit and "oxide_ware" not in facts and _firm(explicit, facts, text)

@@ -41,6 +41,8 @@ def weigh(vocabulary: Vocabulary, reading: Reading, known: Collection[str]) -> E
         kind = _sure(hit, text)
         if kind is Kind.GOODS and vocabulary.known(text[hit.start : hit.end]) is Kind.STUFF:
             kind = Kind.STUFF
+        if hit.sense.signal and "re" not in known:  # said to be absent, or what the goods are for
+            kind = Kind.WORD
         if kind:
             sure.append(Piece(hit.start, hit.end, kind))
         else:
