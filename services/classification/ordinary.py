@@ -29,6 +29,22 @@ _SAYING = frozenset((Kind.GOODS, Kind.PRODUCE, Kind.STUFF, Kind.MAKER, Kind.WORD
 """What tells one machine or program from another."""
 _MADE_OF = {Kind.STUFF: Kind.STUFF, Kind.PRODUCE: Kind.GOODS}
 """What a class of material is named by, and what it is then: zinc oxide, milk powder."""
+_FINISHES = frozenset(
+    (
+        "nickel",
+        "zinc",
+        "epoxy",
+        "gold",
+        "chrome",
+        "copper",
+        "silver",
+        "tin",
+        "镍",
+        "锌",
+        "环氧",
+        "铬",
+    )
+)
 _OPEN = frozenset((Kind.UNKNOWN, Kind.CHEMICAL, Kind.FORM))
 _TOKEN = re.compile(r"[a-zß-ÿ']+\d[a-z0-9./]*|\d[a-z0-9./]*|[a-zß-ÿ']+|[^\W\d_]")
 _CUT = re.compile(r"[,;|()\[\]{}，；、。•]|:(?= )|\. |\n")
@@ -118,12 +134,11 @@ def evidence(text: str, found: list[Piece], *, firm: bool, pure: bool) -> Eviden
     heads = [
         Kind.NOTHING if _only_packs(phrase, phrases) else _head(text, phrase) for phrase in phrases
     ]
-    shaped = False
-    for place, phrase in enumerate(phrases):
-        bare = all(piece.kind in (Kind.STUFF, Kind.WORD) for piece in phrase)
-        if shaped and bare and not _of(text, phrase[0]):
-            heads[place] = Kind.NOTHING
-        shaped = shaped or heads[place] is Kind.SHAPE
+    if Kind.SHAPE in heads and ";" not in text:  # the nomenclature names the material first
+        heads = [
+            Kind.NOTHING if _finish(text, phrase) else head
+            for phrase, head in zip(phrases, heads, strict=True)
+        ]
     made = Kind.FORM not in heads and any(piece.kind is Kind.MAKER for piece in found)
     finished = firm or made or Kind.GOODS in heads
     named = finished or Kind.STUFF in heads or Kind.MACHINE in heads
@@ -134,6 +149,12 @@ def evidence(text: str, found: list[Piece], *, firm: bool, pure: bool) -> Eviden
         if strange:
             return Evidence(named, text[strange.start : strange.end])
     return Evidence(named)
+
+
+def _finish(text: str, phrase: list[Piece]) -> bool:
+    """Whether a phrase says no more than what a shape is coated with."""
+    said = [text[p.start : p.end] for p in phrase if p.kind is not Kind.WORD]
+    return bool(said) and _FINISHES.issuperset(said)
 
 
 def _only_packs(phrase: list[Piece], phrases: list[list[Piece]]) -> bool:

@@ -286,11 +286,7 @@ def relate(states: list[Phrase], reading: Reading, text: str) -> None:
         return
     span = facts["re"]
     if "aid" in kinds and not explicit:
-        facts["st:aid"] = span
-        if works and ("for:re" in facts or "re_generic" in facts):
-            facts["st:works"] = span
-        if any(s.signal and not kind for s, kind in zip(states, kinds, strict=True)):
-            facts["st:bare"] = span
+        _with_aid(states, kinds, facts, works=works)
         return
     if works and _context(states, kinds, facts):
         facts["st:works"] = span
@@ -304,6 +300,17 @@ def relate(states: list[Phrase], reading: Reading, text: str) -> None:
         facts["st:strong" if formed else "st:bare"] = span
     elif explicit:
         facts["st:strong"] = span
+
+
+def _with_aid(
+    states: list[Phrase], kinds: list[str], facts: dict[str, tuple[int, int]], *, works: bool
+) -> None:
+    """An extractant or reagent: works beside it are works, a rare earth beside it is one."""
+    span = facts["st:aid"] = facts["re"]
+    if works and ("for:re" in facts or "re_generic" in facts):
+        facts["st:works"] = span
+    if any(s.signal and not kind for s, kind in zip(states, kinds, strict=True)):
+        facts["st:bare"] = span
 
 
 def _beside_article(
