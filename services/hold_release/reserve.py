@@ -44,7 +44,7 @@ def _pursue_one(turn: Turn, need: Need) -> Progress:
     rest = _rest(turn.state, need, serving)
     if rest is None:
         return _confirmed(turn, serving)
-    if not serving and _revived(turn, need):
+    if not serving and _revived(turn, need, rest):
         return "waiting"
     return "waiting" if _ask_next(turn, need, serving, rest) else "failed"
 
@@ -121,12 +121,12 @@ def _left_before(state: OrderState, need: Need, serving: list[Reservation]) -> D
     return max(min(left, told), ZERO)
 
 
-def _revived(turn: Turn, need: Need) -> bool:
-    """Take back a reservation that waits for its recall, if the ledger confirms it."""
+def _revived(turn: Turn, need: Need, rest: Totals) -> bool:
+    """Take back a reservation that waits for its recall, if it suffices and the ledger confirms."""
     for entry in turn.state.reservations:
         same = (entry.line_id, entry.regime) == (need.line_id, need.regime)
         usable = entry.state == "leaving" and entry.reason is None and not entry.partial
-        if same and usable and adjust.serves(turn, need, entry) == "same":
+        if same and usable and entry.covers >= rest.quantity and adjust.serves(turn, need, entry) == "same":
             replace_entry(turn, entry, recall_at=entry.recall_at if entry.held else None)
             confirm(turn, entry)
             return True

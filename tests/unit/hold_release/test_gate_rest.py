@@ -1,0 +1,51 @@
+"""A line of which some left on one license, and the rest is drawn on another."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from schemas.licenses import LicenseRevoked
+from tests.support.builders import license_granted
+from tests.support.duo import DAY, Duo, comes_back, needs, of, released, ships
+
+
+def rest_on_another() -> Duo:
+    """Six of ten kilograms left on a license that is revoked; another covers the other four."""
+    duo = released("10", "cn-1")
+    duo.office(license_granted("cn-2", quantity=Decimal(100)), "cn-2")
+    ships(duo, "6")
+    at = duo.ledger.now
+    revoked = LicenseRevoked(license_id="cn-1", amendment=1, effective_at=at, reason="-")
+    duo.office(revoked, "cn-1")
+    duo.order(needs(of("10"), "cn-2", check=1))
+    assert duo.last().decision == "RELEASED"
+    assert duo.balance("cn-2") == ("0", "4")
+    return duo
+
+
+@pytest.mark.parametrize(("wants", "rest"), [("8", "2"), ("12", "6")])
+def test_the_rest_of_an_amended_line_is_asked_anew(wants: str, rest: str) -> None:
+    duo = rest_on_another()
+    duo.order(needs(of(wants, 2), "cn-2"))
+
+    assert [each.quantity for each in duo.last().licenses] == [Decimal(rest)]
+    duo.pass_time(DAY + timedelta(minutes=1))
+    assert duo.balance("cn-2") == ("0", rest)
+
+
+def test_what_came_back_is_set_aside_again_however_the_line_was_amended() -> None:
+    duo = rest_on_another()
+    duo.order(needs(of("8", 2), "cn-2"))
+    duo.order(comes_back("s1", "6"))
+    duo.order(needs(of("10", 3), "cn-2"))
+
+    assert [each.quantity for each in duo.last().licenses] == [Decimal(10)]
+
+
+def test_a_rest_that_was_let_go_is_taken_back_while_it_suffices() -> None:
+    duo = rest_on_another()
+    duo.order(needs(of("8", 2), "cn-2"))
+    duo.order(needs(of("10", 3), "cn-2"))
+
+    assert [each.quantity for each in duo.last().licenses] == [Decimal(4)]
