@@ -110,13 +110,17 @@ def _rest(state: OrderState, need: Need, serving: list[Reservation]) -> Totals |
 
 def _left_before(state: OrderState, need: Need, serving: list[Reservation]) -> Decimal:
     """Tell how much of a line left on reservations that serve it no more: it is not drawn again."""
-    unit = requests.unit_of(state, need.line_id)
     others = [
         entry
         for entry in state.reservations
-        if (entry.line_id, entry.regime) == (need.line_id, need.regime) and entry not in serving
+        if (entry.line_id, entry.regime) == (need.line_id, need.regime)
+        and entry.shipped
+        and entry not in serving
     ]
-    left = sum((entry.shipped - entry.returned for entry in others), ZERO)
+    if not others:
+        return ZERO
+    goods, unit = requests.goods_digest(state, need.line_id), requests.unit_of(state, need.line_id)
+    left = sum((each.shipped - each.returned for each in others if each.goods == goods), ZERO)
     told = state.shipped_of(need.line_id, unit) - sum((e.shipped for e in serving), ZERO)
     return max(min(left, told), ZERO)
 
@@ -178,6 +182,7 @@ def _ask(turn: Turn, need: Need, candidate: Candidate, rest: Totals, *, partial:
         line_id=need.line_id,
         regime=need.regime,
         facts=requests.facts_digest(asked),
+        goods=requests.goods_digest(turn.state, need.line_id),
         line=totals_of(turn.state, need.line_id),
         covers=rest.quantity,
         covers_value=rest.value,

@@ -48,6 +48,8 @@ class Reservation(Model):
     regime: str
     facts: str
     """Digest of what was asked, but for the totals; one made on other facts is of no use."""
+    goods: str = ""
+    """Digest of the goods it was asked for and of who gets them, whatever license they need."""
     line: Totals
     """What the whole line wants. With other totals a reservation is adjusted, or of no use."""
     held: Totals | None = None

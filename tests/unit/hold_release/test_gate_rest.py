@@ -2,11 +2,12 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from schemas.licenses import LicenseRevoked
-from tests.support.builders import license_granted
+from tests.support.builders import PARTIES, license_granted, line, order, party
 from tests.support.duo import DAY, Duo, comes_back, needs, of, released, ships
 
 
@@ -49,3 +50,28 @@ def test_a_rest_that_was_let_go_is_taken_back_while_it_suffices() -> None:
     duo.order(needs(of("10", 3), "cn-2"))
 
     assert [each.quantity for each in duo.last().licenses] == [Decimal(4)]
+
+
+@pytest.mark.parametrize(
+    ("of_line", "of_order", "asked"),
+    [
+        ({}, {}, "4"),
+        ({"license_ids": ("cn-2",)}, {"requested_ship_date": "2026-06-20"}, "4"),
+        ({"sku": "another"}, {}, "10"),
+        ({"description": "terbium oxide powder"}, {}, "10"),
+        ({}, {"parties": (PARTIES[0], party("end_user", "Braun AG"))}, "10"),
+        ({}, {"destination": "FR"}, "10"),
+    ],
+)
+def test_what_left_of_other_goods_or_to_others_is_no_part_of_the_line(
+    of_line: dict[str, Any], of_order: dict[str, Any], asked: str
+) -> None:
+    duo = Duo()
+    for name in ("cn-1", "cn-2"):
+        anybody = {"destinations": ("DE", "FR"), "end_users": ("*",)}
+        duo.office(license_granted(name, quantity=Decimal(100), **anybody), name)
+    duo.order(needs(of("10"), "cn-1"))
+    ships(duo, "6")
+    duo.order(needs(order(revision=2, lines=(line(**of_line),), **of_order), "cn-2"))
+
+    assert [each.quantity for each in duo.last().licenses] == [Decimal(asked)]
