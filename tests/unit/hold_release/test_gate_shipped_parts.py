@@ -94,6 +94,30 @@ def test_what_a_second_unit_overdraws_is_told_of_its_shipment(shipment: str) -> 
     assert ("overdrawn", shipment) in told
 
 
+DRUMS = ShippedLine(line_id="L1", quantity=Decimal(9), unit="drum")
+
+
+@pytest.mark.parametrize(("lines", "used"), [((part("1"), DRUMS), "10"), ((DRUMS,), "10")])
+def test_a_last_part_that_cannot_be_measured_uses_up_all_that_is_open(
+    lines: tuple[ShippedLine, ...], used: str
+) -> None:
+    duo = duo_released("10", quantity="100")
+    duo.order(shipped("s1", duo.last().decision_id, final=True, lines=lines))
+
+    assert (duo.last().decision, duo.balance()) == ("CLOSED", (used, "0"))
+
+
+def test_a_final_shipment_in_two_units_closes_every_license_that_the_line_is_split_over() -> None:
+    duo = duo_released("10", "cn-1", "cn-2", quantity=Decimal(7))
+    pounds = ShippedLine(line_id="L1", quantity=Decimal(1), unit="lb")
+    duo.order(shipped("s1", duo.last().decision_id, final=True, lines=(part("5"), pounds)))
+    assert [duo.balance(name)[1] for name in ("cn-1", "cn-2")] == ["0", "0"]
+
+    duo = duo_released("10", "cn-1", "cn-2", quantity=Decimal(7))
+    duo.order(shipped("s1", duo.last().decision_id, final=True, lines=(part("7"), pounds)))
+    assert [duo.balance(name)[1] for name in ("cn-1", "cn-2")] == ["0", "0"]
+
+
 def test_a_line_that_came_back_in_parts_is_told_as_one() -> None:
     run = released()
     run.say(shipped("s1", run.last.decision_id))
