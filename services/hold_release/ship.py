@@ -16,7 +16,6 @@ from services.hold_release.turn import Turn
 
 _PLACES: Final = Decimal("0.000000000001")
 _EXACT: Final = Context(prec=80)
-_ID_MAX: Final = 128
 
 
 def shipped(turn: Turn) -> None:
@@ -126,9 +125,11 @@ def _settle(turn: Turn, event: OrderShipped, *, released: bool) -> set[str]:
 
 
 def _further(shipment_id: str, unit: str) -> str:
-    """Name what a shipment has of a line in a further unit: the ledger takes each name once."""
-    name = f"{shipment_id} ({unit})"
-    return name if len(name) <= _ID_MAX else derived_id(shipment_id, unit)
+    """Name what a shipment has of a line in a further unit, as no order system names another.
+
+    The ledger takes each name once.
+    """
+    return derived_id(shipment_id, unit)
 
 
 def _open_entries(turn: Turn, line_id: str) -> list[Reservation]:

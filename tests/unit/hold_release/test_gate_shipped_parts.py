@@ -7,6 +7,7 @@ import pytest
 
 from schemas.checks import ReservationRequested, ReservationReturned, ReservationSettled
 from schemas.decisions import BreachRaised
+from schemas.envelope import derived_id
 from schemas.orders import OrderReturned, ShippedLine
 from tests.support.answers import granted
 from tests.support.builders import SOURCE, T0, assessed, drawing, order, shipped
@@ -79,8 +80,11 @@ def test_a_line_told_in_two_units_is_used_up_in_both() -> None:
 
     assert duo.balance() == ("4.90718474", "5.09281526")
     names = [each.shipment_id for each in duo.to_ledger(ReservationSettled)]
-    assert names == ["s1", "s1 (lb)"]
+    assert names == ["s1", derived_id("s1", "lb")]
     assert [each.kind for each in duo.breaches()] == ["over_quantity"]
+    for named in ("s1 (lb)", "s1 lb", "s1/lb"):
+        duo.order(shipped(named, duo.last().decision_id, final=False, lines=(part("1"),)))
+    assert duo.balance() == ("7.90718474", "2.09281526"), "another shipment is no repetition"
 
 
 @pytest.mark.parametrize("shipment", ["s1", "s" * 128])
