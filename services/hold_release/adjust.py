@@ -44,7 +44,7 @@ def _all_left(turn: Turn, entry: Reservation) -> bool:
     if state.release is None or state.release.revision != state.revision:
         return False
     whole = totals_of(state, entry.line_id).quantity
-    told = state.shipped_of(entry.line_id, requests.unit_of(state, entry.line_id))
+    told = state.left_of(entry.line_id, requests.unit_of(state, entry.line_id))
     return min(told, entry.shipped - entry.returned) >= whole
 
 

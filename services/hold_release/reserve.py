@@ -121,7 +121,7 @@ def _left_before(state: OrderState, need: Need, serving: list[Reservation]) -> D
         return ZERO
     goods, unit = requests.goods_digest(state, need.line_id), requests.unit_of(state, need.line_id)
     left = sum((each.shipped - each.returned for each in others if each.goods == goods), ZERO)
-    told = state.shipped_of(need.line_id, unit) - sum((e.shipped for e in serving), ZERO)
+    told = state.left_of(need.line_id, unit) - sum((e.shipped for e in serving), ZERO)
     return max(min(left, told), ZERO)
 
 

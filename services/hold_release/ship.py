@@ -356,4 +356,6 @@ def _return_one(turn: Turn, event: OrderReturned, line: ShippedLine, entry: Rese
         returned_at=event.returned_at,
     )
     turn.to_ledger(entry.license_id, "return", told, entry.reservation_id, event.return_id)
-    entries.replace_entry(turn, entry, returned=entry.shipped + line.quantity)
+    measured = line.unit in turn.state.shipped.get(line.line_id, {})
+    back = entry.shipped + line.quantity if measured else entry.covers
+    entries.replace_entry(turn, entry, returned=back)

@@ -201,6 +201,14 @@ class OrderState(Model):
         """Tell how much of a line was shipped so far, as stated in a unit."""
         return self.shipped.get(line_id, {}).get(unit, ZERO)
 
+    def left_of(self, line_id: str, unit: str) -> Decimal:
+        """Tell how much of a line left, as far as it adds up: nothing, if told in other units too.
+
+        What a reservation has `shipped` is then a sum of kilograms and pounds.
+        """
+        told = self.shipped.get(line_id, {})
+        return told.get(unit, ZERO) if told.keys() <= {unit} else ZERO
+
     @property
     def recall_at(self) -> datetime | None:
         """When the first of the reservations that wait for a recall may be given back."""

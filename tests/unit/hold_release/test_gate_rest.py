@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from schemas.licenses import LicenseRevoked
+from schemas.orders import ShippedLine
 from tests.support.builders import PARTIES, license_granted, line, order, party
 from tests.support.duo import DAY, Duo, comes_back, needs, of, released, ships
 
@@ -75,3 +76,27 @@ def test_what_left_of_other_goods_or_to_others_is_no_part_of_the_line(
     duo.order(needs(order(revision=2, lines=(line(**of_line),), **of_order), "cn-2"))
 
     assert [each.quantity for each in duo.last().licenses] == [Decimal(asked)]
+
+
+def test_what_left_in_two_units_and_came_back_in_part_counts_for_nothing() -> None:
+    duo = released("10", "cn-1")
+    duo.office(license_granted("cn-2", quantity=Decimal(100)), "cn-2")
+    pounds = ShippedLine(line_id="L1", quantity=Decimal(2), unit="lb")
+    kilograms = pounds.model_copy(update={"quantity": Decimal(2), "unit": "kg"})
+    ships(duo, "2", lines=(kilograms, pounds))
+    duo.order(comes_back("s1", "2"))
+    duo.order(needs(of("10"), "cn-2", check=1))
+
+    assert [each.quantity for each in duo.last().licenses] == [Decimal(10)]
+
+
+def test_what_came_back_in_another_unit_may_be_all_of_it() -> None:
+    duo = released("10", "cn-1")
+    duo.office(license_granted("cn-2", quantity=Decimal(100)), "cn-2")
+    ships(duo, "6")
+    back = comes_back("s1", "6")
+    tonnes = back.lines[0].model_copy(update={"quantity": Decimal("0.006"), "unit": "t"})
+    duo.order(back.model_copy(update={"lines": (tonnes,)}))
+    duo.order(needs(of("10"), "cn-2", check=1))
+
+    assert [each.quantity for each in duo.last().licenses] == [Decimal(10)]
