@@ -129,8 +129,9 @@ def _revived(turn: Turn, need: Need, rest: Totals) -> bool:
     """Take back a reservation that waits for its recall, if it suffices and the ledger confirms."""
     for entry in turn.state.reservations:
         same = (entry.line_id, entry.regime) == (need.line_id, need.regime)
-        usable = entry.state == "leaving" and entry.reason is None and not entry.partial
-        if same and usable and entry.covers >= rest.quantity and adjust.serves(turn, need, entry) == "same":
+        whole = entry.covers >= rest.quantity and not entry.partial
+        usable = entry.state == "leaving" and entry.reason is None and whole
+        if same and usable and adjust.serves(turn, need, entry) == "same":
             replace_entry(turn, entry, recall_at=entry.recall_at if entry.held else None)
             confirm(turn, entry)
             return True

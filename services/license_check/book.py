@@ -139,7 +139,7 @@ class License(Model):
         return found
 
     def count(self) -> "Left":
-        """Count what may still be granted, and remember it; exactly, whichever thread asks first."""
+        """Count what may still be granted, and remember it: exactly, whoever asks."""
         count_exactly()
         found = Left(self)
         _set_left(self, found)

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from schemas.licenses import LicenseRevoked
+from schemas.decisions import HoldReason
+from schemas.licenses import LicenseAmended, LicenseRevoked
 from schemas.orders import ShippedLine
-from tests.support.builders import PARTIES, license_granted, line, order, party
+from tests.support.builders import PARTIES, license_granted, line, order, party, terms
 from tests.support.duo import DAY, Duo, comes_back, needs, of, released, ships
 
 
@@ -69,8 +70,10 @@ def test_what_left_of_other_goods_or_to_others_is_no_part_of_the_line(
 ) -> None:
     duo = Duo()
     for name in ("cn-1", "cn-2"):
-        anybody = {"destinations": ("DE", "FR"), "end_users": ("*",)}
-        duo.office(license_granted(name, quantity=Decimal(100), **anybody), name)
+        granted = license_granted(
+            name, quantity=Decimal(100), destinations=("DE", "FR"), end_users=("*",)
+        )
+        duo.office(granted, name)
     duo.order(needs(of("10"), "cn-1"))
     ships(duo, "6")
     duo.order(needs(order(revision=2, lines=(line(**of_line),), **of_order), "cn-2"))
@@ -100,3 +103,24 @@ def test_what_came_back_in_another_unit_may_be_all_of_it() -> None:
     duo.order(needs(of("10"), "cn-2", check=1))
 
     assert [each.quantity for each in duo.last().licenses] == [Decimal(10)]
+
+
+@pytest.mark.parametrize("shorter", [False, True])
+def test_where_all_came_back_and_was_credited_nothing_is_granted_any_more(shorter: bool) -> None:
+    duo = released("10", "cn-1", return_credit="automatic")
+    ships(duo, "10")
+    duo.order(comes_back("s1", "10"))
+    assert duo.balance() == ("0", "0")
+    if shorter:
+        ends = duo.license().terms
+        assert ends is not None
+        short = terms(return_credit="automatic", valid_to=ends.valid_to - DAY)
+        duo.office(LicenseAmended(**short.model_dump(), amendment=1))
+    else:
+        duo.pass_time(timedelta(minutes=1))
+        duo.order(needs(of("10", 2)))
+    assert {each.code for each in duo.last().reasons} == {HoldReason.LICENSE_EXHAUSTED}
+
+    duo.order(needs(of("10", 1 if shorter else 2), check=1))
+    assert [each.quantity for each in duo.last().licenses] == [Decimal(10)]
+    assert duo.balance() == ("0", "10")
