@@ -120,8 +120,12 @@ def decode(event_type: str, topic: str, value: bytes, source: str) -> Model:
     data = orjson.loads(value)
     if not isinstance(data, dict):
         raise NotAnEvent("not a JSON object")
+    try:
+        whole = orjson.dumps({**data, "order_source": source})
+    except orjson.JSONEncodeError as error:  # a TypeError, which nobody takes for a bad value
+        raise NotAnEvent("nested too deeply") from error
     _refuse_repeated_names(value)
-    return model.model_validate_json(orjson.dumps({**data, "order_source": source}))
+    return model.model_validate_json(whole)
 
 
 def _refuse_repeated_names(value: bytes) -> None:

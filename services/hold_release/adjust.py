@@ -31,8 +31,9 @@ def serves(turn: Turn, need: Need, entry: Reservation) -> Use:
         return "no"
     if _as_much(now, entry.line):
         return "same"
-    # A question is open, or the line is split: what was asked no longer adds up.
-    return "adjust" if entry.state == "granted" and not entry.partial else "no"
+    # A question is open, or others cover some of the line: what was asked no longer adds up.
+    alone = not entry.partial and entry.covers == entry.line.quantity
+    return "adjust" if entry.state == "granted" and alone else "no"
 
 
 def _all_left(turn: Turn, entry: Reservation) -> bool:
@@ -43,7 +44,7 @@ def _all_left(turn: Turn, entry: Reservation) -> bool:
     if state.release is None or state.release.revision != state.revision:
         return False
     whole = totals_of(state, entry.line_id).quantity
-    told = state.shipped_of(entry.line_id, requests.unit_of(state, entry.line_id))
+    told = state.left_of(entry.line_id, requests.unit_of(state, entry.line_id))
     return min(told, entry.shipped - entry.returned) >= whole
 
 

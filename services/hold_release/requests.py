@@ -47,6 +47,13 @@ _NOT_FACTS: Final[dict[str, Any]] = {
     "partial": False,
     "alone": None,
 }
+_NOT_GOODS: Final[dict[str, Any]] = {
+    "quantity": Decimal(1),
+    "net_weight": None,
+    "gross_weight": None,
+    "value": None,
+    "license_ids": None,
+}
 
 
 class _Lines:
@@ -97,6 +104,17 @@ def totals_of(state: OrderState, line_id: str) -> Totals:
 def unit_of(state: OrderState, line_id: str) -> str:
     """Read the unit that a line is stated in."""
     return _line(state, line_id).unit
+
+
+def goods_digest(state: OrderState, line_id: str) -> str:
+    """Digest what a line delivers, and to whom, but for how much: what left of other goods is none.
+
+    Whoever was screened again is the same; so are goods that a regime classifies anew.
+    """
+    order, line = _order(state), _line(state, line_id)
+    parts = (line.model_copy(update=_NOT_GOODS), *(_parties(order) or ()))
+    text = b"".join([order.destination.encode(), *(encode(each) for each in parts)])
+    return hashlib.sha256(text).hexdigest()
 
 
 def part(line: Totals, quantity: Decimal, value: Decimal | None) -> Totals:

@@ -44,7 +44,7 @@ def _pursue_one(turn: Turn, need: Need) -> Progress:
     rest = _rest(turn.state, need, serving)
     if rest is None:
         return _confirmed(turn, serving)
-    if not serving and _revived(turn, need):
+    if not serving and _revived(turn, need, rest):
         return "waiting"
     return "waiting" if _ask_next(turn, need, serving, rest) else "failed"
 
@@ -110,22 +110,27 @@ def _rest(state: OrderState, need: Need, serving: list[Reservation]) -> Totals |
 
 def _left_before(state: OrderState, need: Need, serving: list[Reservation]) -> Decimal:
     """Tell how much of a line left on reservations that serve it no more: it is not drawn again."""
-    unit = requests.unit_of(state, need.line_id)
     others = [
         entry
         for entry in state.reservations
-        if (entry.line_id, entry.regime) == (need.line_id, need.regime) and entry not in serving
+        if (entry.line_id, entry.regime) == (need.line_id, need.regime)
+        and entry.shipped
+        and entry not in serving
     ]
-    left = sum((entry.shipped - entry.returned for entry in others), ZERO)
-    told = state.shipped_of(need.line_id, unit) - sum((e.shipped for e in serving), ZERO)
+    if not others:
+        return ZERO
+    goods, unit = requests.goods_digest(state, need.line_id), requests.unit_of(state, need.line_id)
+    left = sum((each.shipped - each.returned for each in others if each.goods == goods), ZERO)
+    told = state.left_of(need.line_id, unit) - sum((e.shipped for e in serving), ZERO)
     return max(min(left, told), ZERO)
 
 
-def _revived(turn: Turn, need: Need) -> bool:
-    """Take back a reservation that waits for its recall, if the ledger confirms it."""
+def _revived(turn: Turn, need: Need, rest: Totals) -> bool:
+    """Take back a reservation that waits for its recall, if it suffices and the ledger confirms."""
     for entry in turn.state.reservations:
         same = (entry.line_id, entry.regime) == (need.line_id, need.regime)
-        usable = entry.state == "leaving" and entry.reason is None and not entry.partial
+        whole = entry.covers >= rest.quantity and not entry.partial
+        usable = entry.state == "leaving" and entry.reason is None and whole
         if same and usable and adjust.serves(turn, need, entry) == "same":
             replace_entry(turn, entry, recall_at=entry.recall_at if entry.held else None)
             confirm(turn, entry)
@@ -178,6 +183,7 @@ def _ask(turn: Turn, need: Need, candidate: Candidate, rest: Totals, *, partial:
         line_id=need.line_id,
         regime=need.regime,
         facts=requests.facts_digest(asked),
+        goods=requests.goods_digest(turn.state, need.line_id),
         line=totals_of(turn.state, need.line_id),
         covers=rest.quantity,
         covers_value=rest.value,

@@ -16,7 +16,6 @@ from services.hold_release.turn import Turn
 
 _PLACES: Final = Decimal("0.000000000001")
 _EXACT: Final = Context(prec=80)
-_ID_MAX: Final = 128
 
 
 def shipped(turn: Turn) -> None:
@@ -39,12 +38,12 @@ def shipped(turn: Turn) -> None:
         shipped_finally=state.shipped_finally or final,
     )
     named = kind not in ("not_released", "wrong_revision")
-    settled = _settle(turn, event.model_copy(update={"final": final}), released=named)
+    closed = _settle(turn, event.model_copy(update={"final": final}), released=named)
     if kind is not None:
         turn.breach(kind, event.shipment_id, tuple(line.line_id for line in event.lines))
     if final and turn.state.assessed is not None:
         turn.end("CLOSED", cause="shipped")
-        _finish_reservations(turn, event, settled)
+        _finish_reservations(turn, event, closed)
 
 
 def _digest(told: OrderShipped) -> str:
@@ -98,11 +97,13 @@ def _shipped_so_far(state: OrderState, event: OrderShipped) -> dict[str, dict[st
 
 
 def _settle(turn: Turn, event: OrderShipped, *, released: bool) -> set[str]:
-    """Turn what left into used, once for each line × regime; return the reservations settled.
+    """Turn what left into used, once for each line × regime; return the reservations closed by it.
 
-    `released`: the shipment names the release that stands.
+    `released`: the shipment names the release that stands. Of a line told in several units the last
+    part alone is final: what cannot be measured uses up what is open, and there nothing would be.
     """
-    settled: set[str] = set()
+    closed: set[str] = set()
+    last = {line.line_id: line for line in event.lines}
     told: set[str] = set()
     for line in event.lines:
         name = (
@@ -110,7 +111,8 @@ def _settle(turn: Turn, event: OrderShipped, *, released: bool) -> set[str]:
             if line.line_id not in told
             else _further(event.shipment_id, line.unit)
         )
-        part = event.model_copy(update={"shipment_id": name})
+        final = event.final and line is last[line.line_id]
+        part = event.model_copy(update={"shipment_id": name, "final": final})
         told.add(line.line_id)
         regimes = dict.fromkeys(e.regime for e in _open_entries(turn, line.line_id))
         for regime in regimes:
@@ -118,14 +120,16 @@ def _settle(turn: Turn, event: OrderShipped, *, released: bool) -> set[str]:
             drawn = _drawn(opened, released=released)
             for entry, own in _divided(drawn, line):
                 _settle_one(turn, part, own, entry)
-                settled.add(entry.reservation_id)
-    return settled
+                closed.update([entry.reservation_id] if final else [])
+    return closed
 
 
 def _further(shipment_id: str, unit: str) -> str:
-    """Name what a shipment has of a line in a further unit: the ledger takes each name once."""
-    name = f"{shipment_id} ({unit})"
-    return name if len(name) <= _ID_MAX else derived_id(shipment_id, unit)
+    """Name what a shipment has of a line in a further unit, as no order system names another.
+
+    The ledger takes each name once.
+    """
+    return derived_id(shipment_id, unit)
 
 
 def _open_entries(turn: Turn, line_id: str) -> list[Reservation]:
@@ -244,7 +248,7 @@ def _shipment_of(state: OrderState, reservation_id: str, request_id: str) -> str
     return "-"
 
 
-def _finish_reservations(turn: Turn, event: OrderShipped, settled: set[str]) -> None:
+def _finish_reservations(turn: Turn, event: OrderShipped, closed: set[str]) -> None:
     """The final settlement closed what shipped; the rest of those lines is given back.
 
     Lines that it does not name may be on a truck as after any release: the recall window holds.
@@ -253,7 +257,7 @@ def _finish_reservations(turn: Turn, event: OrderShipped, settled: set[str]) -> 
     for entry in turn.state.reservations:
         if entry.state == "settled":
             continue
-        if entry.reservation_id in settled:
+        if entry.reservation_id in closed:
             entries.settle(turn, entry)
         elif entry.state == "refused":
             entries.forget(turn, entry)
@@ -352,4 +356,6 @@ def _return_one(turn: Turn, event: OrderReturned, line: ShippedLine, entry: Rese
         returned_at=event.returned_at,
     )
     turn.to_ledger(entry.license_id, "return", told, entry.reservation_id, event.return_id)
-    entries.replace_entry(turn, entry, returned=entry.shipped + line.quantity)
+    measured = line.unit in turn.state.shipped.get(line.line_id, {})
+    back = entry.shipped + line.quantity if measured else entry.covers
+    entries.replace_entry(turn, entry, returned=back)

@@ -48,6 +48,8 @@ class Reservation(Model):
     regime: str
     facts: str
     """Digest of what was asked, but for the totals; one made on other facts is of no use."""
+    goods: str = ""
+    """Digest of the goods it was asked for and of who gets them, whatever license they need."""
     line: Totals
     """What the whole line wants. With other totals a reservation is adjusted, or of no use."""
     held: Totals | None = None
@@ -198,6 +200,14 @@ class OrderState(Model):
     def shipped_of(self, line_id: str, unit: str) -> Decimal:
         """Tell how much of a line was shipped so far, as stated in a unit."""
         return self.shipped.get(line_id, {}).get(unit, ZERO)
+
+    def left_of(self, line_id: str, unit: str) -> Decimal:
+        """Tell how much of a line left, as far as it adds up: nothing, if told in other units too.
+
+        What a reservation has `shipped` is then a sum of kilograms and pounds.
+        """
+        told = self.shipped.get(line_id, {})
+        return told.get(unit, ZERO) if told.keys() <= {unit} else ZERO
 
     @property
     def recall_at(self) -> datetime | None:

@@ -1,7 +1,7 @@
 """The ledger's answers to the gate, addressed to the order they concern."""
 
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from schemas.base import Model, assembled, built, changed
 from schemas.checks import (
@@ -19,6 +19,8 @@ from schemas.licenses import LicenseEventRefused
 from schemas.topics import CHECKS, LICENSES
 from services.license_check.book import License, Reservation
 
+ALL_BACK: Final = "all that was set aside left, came back and was credited"
+"""A grant of nothing is none; its readers would not take it for one."""
 Operation = Literal["adjust", "settle", "void", "return"]
 
 
@@ -131,6 +133,8 @@ def repeated(record: Recorded[Any], known: Reservation, license_: License) -> Sa
         return refused(record, record.event, HoldReason.NO_LICENSE, "voided before", "voided")
     if known.state == "withdrawn":
         return refused(record, record.event, HoldReason.LICENSE_REVOKED, "withdrawn", "withdrawn")
+    if not known.quantity:
+        return refused(record, record.event, HoldReason.LICENSE_EXHAUSTED, ALL_BACK, "returned")
     if not _same_facts(known, record.event):
         return refused(
             record,

@@ -10,7 +10,7 @@ from pydantic import Field
 from schemas.base import LARGEST, Amount, Instant, Model, Sum, assembled, built
 from schemas.checks import Balance, Measured, ReservationRequested
 from schemas.decisions import HoldReason
-from schemas.fold import Partition, Saying
+from schemas.fold import Partition, Saying, count_exactly
 from schemas.licenses import LicenseTerms
 from schemas.regimes import day_in
 
@@ -139,7 +139,8 @@ class License(Model):
         return found
 
     def count(self) -> "Left":
-        """Count what may still be granted, and remember it."""
+        """Count what may still be granted, and remember it: exactly, whoever asks."""
+        count_exactly()
         found = Left(self)
         _set_left(self, found)
         return found

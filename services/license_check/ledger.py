@@ -169,6 +169,8 @@ def _confirm(
     known = _reservation(aggregate, asked.reservation_id)
     if known is None or known.request is None or known.state != "open":
         return {}, [answers.refused(record, asked, HoldReason.NO_LICENSE, "no such reservation")]
+    if not known.quantity:
+        return {}, [answers.refused(record, asked, HoldReason.LICENSE_EXHAUSTED, answers.ALL_BACK)]
     reason = license_.refusal_at(clock_of(known.request, partition))
     if reason is not None:
         return {}, [answers.refused(record, asked, reason, "the license no longer stands")]

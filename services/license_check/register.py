@@ -153,6 +153,12 @@ def _shortened(
     for _, name, reservation in standing:
         if reservation.valid_to is None or reservation.valid_to <= terms.valid_to:
             continue
+        if not reservation.quantity:
+            changes[name] = changed(reservation, state="withdrawn")
+            exhausted = HoldReason.LICENSE_EXHAUSTED
+            told = answers.withdrawn(record, name, reservation, exhausted, answers.ALL_BACK)
+            outputs.append(told)
+            continue
         shorter = changed(reservation, valid_to=terms.valid_to)
         changes[name] = shorter
         outputs.append(answers.shortened(record, shorter, before, license_))

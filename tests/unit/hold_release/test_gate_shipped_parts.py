@@ -7,6 +7,7 @@ import pytest
 
 from schemas.checks import ReservationRequested, ReservationReturned, ReservationSettled
 from schemas.decisions import BreachRaised
+from schemas.envelope import derived_id
 from schemas.orders import OrderReturned, ShippedLine
 from tests.support.answers import granted
 from tests.support.builders import SOURCE, T0, assessed, drawing, order, shipped
@@ -79,8 +80,11 @@ def test_a_line_told_in_two_units_is_used_up_in_both() -> None:
 
     assert duo.balance() == ("4.90718474", "5.09281526")
     names = [each.shipment_id for each in duo.to_ledger(ReservationSettled)]
-    assert names == ["s1", "s1 (lb)"]
+    assert names == ["s1", derived_id("s1", "lb")]
     assert [each.kind for each in duo.breaches()] == ["over_quantity"]
+    for named in ("s1 (lb)", "s1 lb", "s1/lb"):
+        duo.order(shipped(named, duo.last().decision_id, final=False, lines=(part("1"),)))
+    assert duo.balance() == ("7.90718474", "2.09281526"), "another shipment is no repetition"
 
 
 @pytest.mark.parametrize("shipment", ["s1", "s" * 128])
@@ -92,6 +96,30 @@ def test_what_a_second_unit_overdraws_is_told_of_its_shipment(shipment: str) -> 
     assert duo.balance() == ("13.0718474", "0")
     told = [(each.kind, each.shipment_id) for each in duo.breaches()]
     assert ("overdrawn", shipment) in told
+
+
+DRUMS = ShippedLine(line_id="L1", quantity=Decimal(9), unit="drum")
+
+
+@pytest.mark.parametrize(("lines", "used"), [((part("1"), DRUMS), "10"), ((DRUMS,), "10")])
+def test_a_last_part_that_cannot_be_measured_uses_up_all_that_is_open(
+    lines: tuple[ShippedLine, ...], used: str
+) -> None:
+    duo = duo_released("10", quantity="100")
+    duo.order(shipped("s1", duo.last().decision_id, final=True, lines=lines))
+
+    assert (duo.last().decision, duo.balance()) == ("CLOSED", (used, "0"))
+
+
+def test_a_final_shipment_in_two_units_closes_every_license_that_the_line_is_split_over() -> None:
+    duo = duo_released("10", "cn-1", "cn-2", quantity=Decimal(7))
+    pounds = ShippedLine(line_id="L1", quantity=Decimal(1), unit="lb")
+    duo.order(shipped("s1", duo.last().decision_id, final=True, lines=(part("5"), pounds)))
+    assert [duo.balance(name)[1] for name in ("cn-1", "cn-2")] == ["0", "0"]
+
+    duo = duo_released("10", "cn-1", "cn-2", quantity=Decimal(7))
+    duo.order(shipped("s1", duo.last().decision_id, final=True, lines=(part("7"), pounds)))
+    assert [duo.balance(name)[1] for name in ("cn-1", "cn-2")] == ["0", "0"]
 
 
 def test_a_line_that_came_back_in_parts_is_told_as_one() -> None:

@@ -62,6 +62,7 @@ BAD: dict[str, dict[str, Any]] = {
     "a number": with_value(b"17"),
     "NaN": with_value(b"NaN"),
     "nested 10,000 deep": with_value(b"[" * 10_000 + b"]" * 10_000),
+    "nested 300 deep": with_value(b'{"a":' + b"[" * 300 + b"]" * 300 + b"}"),
     "a megabyte of nothing": with_value(b" " * 1_048_576),
     "a name twice": with_value((GOOD.value or b"").replace(b"{", b'{"destination":"IR",', 1)),
     "a name twice within": with_value(
