@@ -7,7 +7,6 @@ run of the same fold produces the same id (`https://cloudevents.io`, Kafka proto
 import hashlib
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Generic, NamedTuple, TypeVar
 
@@ -24,9 +23,11 @@ _VARIANT: Final = {digit: f"{int(digit, 16) & 0x3 | 0x8:x}" for digit in "012345
 E_co = TypeVar("E_co", bound=Model, covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded(Generic[E_co]):
-    """An event as it stands in the log: what it says, who said it, and where and when it stands."""
+class Recorded(NamedTuple, Generic[E_co]):
+    """An event as it stands in the log: what it says, who said it, and where and when it stands.
+
+    A tuple like Output: a frozen dataclass of so many fields takes a tenth of a recovery.
+    """
 
     event: E_co
     id: str

@@ -23,8 +23,14 @@ DAYS: Final = (30, 14, 7, 1)
 def watched(license_: License, record: Recorded[Any]) -> tuple[License, list[Saying]]:
     """Tell of the highest level newly reached, in quantity and in value."""
     terms = license_.terms
+    if terms is None:
+        return license_, []
     left = license_.left()
-    if terms is None or (_calm(left.quantity, terms.quantity) and _calm(left.value, terms.value)):
+    quantity, value = left.quantity, left.value
+    # At a glance, for nearly every record asks: not even the lowest level is reached.
+    if (quantity is None or quantity * _LEFT_AT_FIRST > (terms.quantity or ZERO)) and (
+        value is None or value * _LEFT_AT_FIRST > (terms.value or ZERO)
+    ):
         return license_, []
     found: list[Saying] = []
     limit = terms.quantity
@@ -42,11 +48,6 @@ def watched(license_: License, record: Recorded[Any]) -> tuple[License, list[Say
             license_ = changed(license_, alerted_value=level)
             found.append(_used(license_, record, "value", level))
     return license_, found
-
-
-def _calm(left: Decimal | None, limit: Decimal | None) -> bool:
-    """Tell at a glance that not even the lowest level is reached: nearly every record asks."""
-    return left is None or limit is None or left * _LEFT_AT_FIRST > limit
 
 
 def _reached(drawn: Decimal, limit: Decimal, told: int) -> int:

@@ -135,12 +135,12 @@ class License(Model):
         try:
             found: Left = _left_of(self)
         except AttributeError:
+            count_exactly()
             found = self.count()
         return found
 
     def count(self) -> "Left":
-        """Count what may still be granted, and remember it: exactly, whoever asks."""
-        count_exactly()
+        """Count what may still be granted, and remember it."""
         found = Left(self)
         _set_left(self, found)
         return found
@@ -185,13 +185,14 @@ class Left:
     def __init__(self, license_: License) -> None:
         """Count what is left."""
         own = license_.__dict__
-        self.terms = terms = license_.terms
-        self.quantity: Decimal | None = ZERO if terms is None else terms.quantity
-        self.value: Decimal | None = ZERO if terms is None else terms.value
-        if self.quantity is not None:
-            self.quantity = self.quantity - own["used_quantity"] - own["reserved_quantity"]
-        if self.value is not None:
-            self.value = self.value - own["used_value"] - own["reserved_value"]
+        self.terms = terms = own["terms"]
+        quantity: Decimal | None = ZERO if terms is None else terms.quantity
+        if quantity is not None:
+            quantity = quantity - own["used_quantity"] - own["reserved_quantity"]
+        value: Decimal | None = ZERO if terms is None else terms.value
+        if value is not None:
+            value = value - own["used_value"] - own["reserved_value"]
+        self.quantity, self.value = quantity, value
         self._balance: Balance | None = None
 
     @property

@@ -68,15 +68,14 @@ class Send(NamedTuple):
 
 def raw_of(message: Message) -> Raw:
     """Copy what matters out of a message of librdkafka."""
-    _, timestamp = message.timestamp()
     return Raw(
-        topic=message.topic() or "",
-        partition=message.partition() or 0,
-        offset=message.offset() or 0,
-        key=message.key(),
-        value=message.value(),
-        headers=tuple(message.headers() or ()),
-        timestamp_ms=timestamp,
+        message.topic() or "",
+        message.partition() or 0,
+        message.offset() or 0,
+        message.key(),
+        message.value(),
+        tuple(message.headers() or ()),
+        message.timestamp()[1],
     )
 
 
@@ -111,18 +110,18 @@ def _recorded(raw: Raw, partitions: int, logged_at: datetime) -> Recorded[Any]:
     if not key.startswith(CONTROL) and raw.partition != partition_of(raw.key, partitions):
         raise NotAnEvent(f"stands in partition {raw.partition}, where its key does not belong")
     return Recorded(
-        event=event,
-        id=found["ce_id"],
-        source=source,
-        time=_time(found["ce_time"]),
-        topic=raw.topic,
-        partition=raw.partition,
-        offset=raw.offset,
-        key=key,
-        logged_at=logged_at,
-        traceparent=found.get("traceparent"),
-        value=raw.value,
-        since=None if raw.topic == ORDERS.name else since_of(found.get("ce_since")),
+        event,
+        found["ce_id"],
+        source,
+        _time(found["ce_time"]),
+        raw.topic,
+        raw.partition,
+        raw.offset,
+        key,
+        logged_at,
+        found.get("traceparent"),
+        raw.value,
+        None if raw.topic == ORDERS.name else since_of(found.get("ce_since")),
     )
 
 

@@ -116,6 +116,11 @@ class Folded(Stage):
         """The memories of its partitions, for the collector of metrics."""
         return list(self.memories.values())
 
+    @property
+    def catching_up(self) -> bool:
+        """Whether a partition is being folded again."""
+        return any(memory.catching_up for memory in self.memories.values())
+
     # Loading
 
     def gained(self, partition: int, committed: int | None, low: int, high: int) -> int:

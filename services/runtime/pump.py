@@ -174,7 +174,7 @@ class Pump:
     def _watch(self) -> None:
         """Keep the gauges, the valve and stopped partitions."""
         now = time.monotonic()
-        collect_young()
+        collect_young(refolding=self.stage.catching_up)
         metrics.LAST_PROGRESS.labels(self.stage.name).set_to_current_time()
         metrics.PARTITIONS_ASSIGNED.labels(self.stage.name).set(len(self.source.assigned))
         if now - self._lag_at > LAG_EVERY_S:

@@ -73,6 +73,11 @@ class Stage(ABC):
         """What the collector of metrics may look at."""
         return ()
 
+    @property
+    def catching_up(self) -> bool:
+        """Whether what was known is being folded again."""
+        return False
+
     def prepare(self) -> None:  # noqa: B027 - most stages need nothing
         """Read what the judgement needs, before a batch. May raise Unavailable."""
 
@@ -87,8 +92,9 @@ class Stage(ABC):
                 self.rewind.setdefault(raw.partition, raw.offset)
                 continue
             one = read(raw, self.partitions)
-            self.valve.saw(readable=not one.unreadable, key=raw.key or b"")
-            if one.unreadable and not one.record.key and self.topic is not ORDERS:
+            unreadable = one.unreadable
+            self.valve.saw(readable=not unreadable, key=raw.key or b"")
+            if unreadable and not one.record.key and self.topic is not ORDERS:
                 self.stopped.add(raw.partition)
             reads.append(one)
         metrics.CONSUMED.labels(self.name, self.topic.name).inc(len(raws))
@@ -98,9 +104,10 @@ class Stage(ABC):
         """Judge a batch; return everything to be written, in order."""
         sends: list[Send] = []
         for one in reads:
-            if one.unreadable:
+            unreadable = one.unreadable
+            if unreadable:
                 sends.append(self._dead_letter(one))
-            if not one.unreadable or one.record.key:
+            if not unreadable or one.record.key:
                 sends += self.judge(one)
             if one.raw.partition not in self.stopped or one.record.key:
                 self.done[one.raw.partition] = one.raw.offset + 1

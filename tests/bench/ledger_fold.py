@@ -13,7 +13,6 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -69,7 +68,7 @@ def read(log: list[Written]) -> Iterator[list[Recorded[Any]]]:
     """Read it in batches, as the runtime does."""
     for start in range(0, len(log), BATCH):
         yield [
-            replace(record, event=decode(kind, LICENSES.name, value, "erp"))
+            record._replace(event=decode(kind, LICENSES.name, value, "erp"))
             for record, kind, value in log[start : start + BATCH]
         ]
 

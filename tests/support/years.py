@@ -9,7 +9,7 @@ import hashlib
 import heapq
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -109,7 +109,7 @@ class Years(LicenseOffice):
             self._note_product(raw)
         if isinstance(output.event, OrderClassified):
             # Encoded a moment ago: reading it back would take longer than all that made it.
-            return replace(record, value=raw.value, since=send.since)
+            return record._replace(value=raw.value, since=send.since)
         return read(raw, self.partitions).record
 
     def _note_product(self, raw: Raw) -> None:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import Field, TypeAdapter, ValidationError
 
-from schemas.base import Amount, NonNegative, Positive, canonical, plain
-from schemas.events import decode, encode
+from schemas.base import Amount, Model, NonNegative, Positive, canonical, plain
+from schemas.events import BY_MODEL, decode, encode
 from schemas.generate import writer_schema
 from schemas.orders import Order, OrderPlaced, Screening, Weight, order_key
 from tests.unit.schemas.strategies import amounts, moments, order_fields, order_ids, orders, zones
@@ -172,3 +172,23 @@ def test_an_amount_is_read_at_a_glance_as_pydantic_reads_it(
             return [each["msg"] for each in error.errors()]
 
     assert told(quick) == told(whole)
+
+
+def _kinds(kind: type[Model]) -> list[type[Model]]:
+    return [kind, *(each for below in kind.__subclasses__() for each in _kinds(below))]
+
+
+def test_no_model_needs_the_hook_that_slows_every_field() -> None:
+    kinds = _kinds(Model)
+    assert len(kinds) > len(BY_MODEL)
+    for kind in kinds:
+        assert not any("__getattr__" in vars(each) for each in kind.__mro__), kind
+        assert not kind.__private_attributes__, kind
+        assert kind.model_config.get("extra") in ("ignore", "forbid"), kind
+
+
+def test_a_field_that_is_not_there_is_an_attribute_error() -> None:
+    weight = Weight(value=Decimal(1), unit="kg")
+    assert getattr(weight, "price", None) is None
+    with pytest.raises(AttributeError, match="price"):
+        weight.price  # type: ignore[attr-defined] # noqa: B018 - reading it is the test
