@@ -237,6 +237,7 @@ class ReservationSettled(OfReservation):
     """Goods left: turn reserved into used. With `final` the remainder is given back."""
 
     shipment_id: Id
+    of_shipment: Id | None = Field(default=None, description="which this is not the last part of")
     shipped_at: Instant
     quantity: Positive
     unit: Name
@@ -305,9 +306,7 @@ class ReservationGranted(Answer):
     stated: Measured | None = Field(
         default=None, description="the same in the line's own unit and currency; less, if partial"
     )
-    over_percent: NonNegative | None = Field(
-        default=None, description="what a delivery may exceed this by"
-    )
+    over_percent: NonNegative | None = Field(default=None, description="a delivery may exceed it")
     valid_to: date
     balance_before: Balance
     balance_after: Balance

@@ -23,7 +23,7 @@ def serves(turn: Turn, need: Need, entry: Reservation) -> Use:
     candidate = _candidate(turn, need, entry)
     if _all_left(turn, entry):
         return "same"
-    if entry.state == "withdrawn" or candidate is None:
+    if entry.state == "withdrawn" or candidate is None or came_back(turn, entry):
         return "no"
     now = totals_of(turn.state, need.line_id)
     asked = requests.request(turn, need, candidate, entry.attempt, now)
@@ -34,6 +34,14 @@ def serves(turn: Turn, need: Need, entry: Reservation) -> Use:
     # A question is open, or others cover some of the line: what was asked no longer adds up.
     alone = not entry.partial and entry.covers == entry.line.quantity
     return "adjust" if entry.state == "granted" and alone else "no"
+
+
+def came_back(turn: Turn, entry: Reservation) -> bool:
+    """Tell whether goods of it are back, so that no further release may rest on it.
+
+    The license sets them aside no more, credited or not: to leave again they are asked for anew.
+    """
+    return bool(entry.returned) and turn.state.phase != "released"
 
 
 def _all_left(turn: Turn, entry: Reservation) -> bool:

@@ -31,6 +31,9 @@ Progress = Literal["waiting", "complete", "failed"]
 
 def pursue(turn: Turn, needs: list[Need]) -> Progress:
     """Ask for what is missing, one candidate at a time per line; say how far it got."""
+    for entry in turn.state.reservations:
+        if entry.state == "granted" and adjust.came_back(turn, entry):
+            let_go(turn, entry, "goods of it came back")
     outcomes = [_pursue_one(turn, need) for need in needs]
     if "failed" in outcomes:
         return "failed"

@@ -100,34 +100,30 @@ def _settle(turn: Turn, event: OrderShipped, *, released: bool) -> set[str]:
     """Turn what left into used, once for each line × regime; return the reservations closed by it.
 
     `released`: the shipment names the release that stands. Of a line told in several units the last
-    part alone is final: what cannot be measured uses up what is open, and there nothing would be.
+    part alone is the shipment, and final: what cannot be measured uses up what is open, and there
+    nothing would be.
     """
     closed: set[str] = set()
     last = {line.line_id: line for line in event.lines}
-    told: set[str] = set()
     for line in event.lines:
-        name = (
-            event.shipment_id
-            if line.line_id not in told
-            else _further(event.shipment_id, line.unit)
-        )
-        final = event.final and line is last[line.line_id]
+        whole = line is last[line.line_id]
+        final = event.final and whole
+        name = event.shipment_id if whole else _part(event.shipment_id, line.unit)
         part = event.model_copy(update={"shipment_id": name, "final": final})
-        told.add(line.line_id)
         regimes = dict.fromkeys(e.regime for e in _open_entries(turn, line.line_id))
         for regime in regimes:
             opened = [e for e in _open_entries(turn, line.line_id) if e.regime == regime]
             drawn = _drawn(opened, released=released)
             for entry, own in _divided(drawn, line):
-                _settle_one(turn, part, own, entry)
+                _settle_one(turn, part, own, entry, whole=event.shipment_id)
                 closed.update([entry.reservation_id] if final else [])
     return closed
 
 
-def _further(shipment_id: str, unit: str) -> str:
-    """Name what a shipment has of a line in a further unit, as no order system names another.
+def _part(shipment_id: str, unit: str) -> str:
+    """Name what a shipment has of a line in one of several units, as no system names another.
 
-    The ledger takes each name once.
+    The ledger takes each name once, and is told the whole shipment beside it.
     """
     return derived_id(shipment_id, unit)
 
@@ -222,11 +218,14 @@ def _head(turn: Turn, entry: Reservation, request_id: str, line: ShippedLine) ->
     }
 
 
-def _settle_one(turn: Turn, shipped: OrderShipped, line: ShippedLine, entry: Reservation) -> None:
+def _settle_one(
+    turn: Turn, shipped: OrderShipped, line: ShippedLine, entry: Reservation, *, whole: str
+) -> None:
     request_id = _settlement(entry.reservation_id, shipped.shipment_id)
     event = ReservationSettled(
         **_head(turn, entry, request_id, line),
         shipment_id=shipped.shipment_id,
+        of_shipment=None if whole == shipped.shipment_id else whole,
         shipped_at=shipped.shipped_at,
         final=shipped.final,
     )
@@ -242,7 +241,7 @@ def _shipment_of(state: OrderState, reservation_id: str, request_id: str) -> str
     """Tell the shipment that a settlement was for."""
     units = {unit for told in state.shipped.values() for unit in told}
     for shipment_id in state.shipments:
-        names = (shipment_id, *(_further(shipment_id, unit) for unit in units))
+        names = (shipment_id, *(_part(shipment_id, unit) for unit in units))
         if request_id in {_settlement(reservation_id, name) for name in names}:
             return shipment_id
     return "-"

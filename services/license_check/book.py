@@ -272,6 +272,8 @@ class Reservation(Model):
     granted_offset: int = 0
     """Where in the ledger it was granted: tells the newer from the older."""
     shipments: tuple[str, ...] = ()
+    parts: dict[str, str] | None = None
+    """The shipment of each of these that is only a part of one, told in several units."""
     returns: tuple[str, ...] = ()
     adjusted: tuple[str, ...] = ()
     """Requests to adjust that were answered, latest last."""
@@ -296,6 +298,10 @@ class Reservation(Model):
     def open_value(self) -> Decimal:
         """The value still set aside for this line."""
         return self.set_aside[1]
+
+    def whole(self, shipment: str) -> str:
+        """Name the shipment that one of `shipments` is, or is a part of."""
+        return (self.parts or {}).get(shipment, shipment)
 
     def stated(self) -> Measured | None:
         """What it covers, as the line states it: the other side of the conversion."""

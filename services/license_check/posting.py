@@ -102,7 +102,8 @@ def recounted(license_: License, reservations: Iterable[Reservation]) -> License
             continue
         _add_order(opened, each, 1)
         for shipment in each.shipments:
-            shipments.setdefault(shipment_name(each.request.order_source, shipment), ZERO)
+            name = shipment_name(each.request.order_source, each.whole(shipment))
+            shipments.setdefault(name, ZERO)
     made = license_.shipments_made + len(shipments) - len(license_.shipments)
     return changed(license_, open_orders=opened, shipments=shipments, shipments_counted=made)
 

@@ -52,6 +52,7 @@ def settled(
         used_quantity=used,
         used_value=known.used_value + value,
         shipments=(*known.shipments, told.shipment_id),
+        parts=known.parts if told.of_shipment is None else _with_part(known, told),
         state="closed" if closes else known.state,
         closed_at=partition.log_time if closes else known.closed_at,
     )
@@ -70,9 +71,14 @@ def settled(
         report_by=_report_by(license_.terms, told),
     )  # fmt: skip
     changes: dict[str, Model | None] = {LICENSE: moved, told.reservation_id: after}
-    if closes or not _limits_shipments(license_.terms):
-        return changes, [answer]
+    if closes or told.of_shipment is not None or not _limits_shipments(license_.terms):
+        return changes, [answer]  # of what ships in parts, the last part tells what else it takes
     return _withdraw_rest(moved, aggregate, changes, answer, record, partition)
+
+
+def _with_part(known: Reservation, told: ReservationSettled) -> dict[str, str]:
+    assert told.of_shipment is not None, "asked of a part only"
+    return {**(known.parts or {}), told.shipment_id: told.of_shipment}
 
 
 def _withdraw_rest(
@@ -208,7 +214,7 @@ def _with_shipment(
 ) -> tuple[License, tuple[str, ...]]:
     """Count a shipment, once for all of its lines; name the limits it exceeds."""
     assert license_.terms is not None, "limits are terms"
-    name = shipment_name(told.order_source, told.shipment_id)
+    name = shipment_name(told.order_source, told.of_shipment or told.shipment_id)
     counted = with_shipment(license_, name, quantity)
     found = []
     most = conditions.shipments_max(license_.terms)
@@ -238,7 +244,7 @@ def returned(
         result = "exists" if isinstance(known, Reservation) else "no_such_reservation"
         return {}, [answers.posted(record, told, "return", result, license_)]
     quantity = _measured(license_, known, told)
-    if told.shipment_id not in known.shipments:
+    if told.shipment_id not in map(known.whole, known.shipments):
         return {}, [answers.posted(record, told, "return", "no_such_shipment", license_)]
     if quantity is None or quantity > known.used_quantity:
         result = "unit_unknown" if quantity is None else "beyond_shipped"

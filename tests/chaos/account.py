@@ -195,7 +195,7 @@ class Books:
         shipped = {
             (held.request.order_source, shipment)
             for held in (*account.open.values(), *account.gone.values())
-            for shipment in held.shipments
+            for shipment in held.wholes
         }
         if most is not None and len(others) + len(shipped) >= most and asked.key not in {
             held.order for held in account.open.values()
@@ -241,6 +241,7 @@ class Books:
         if account.terms is None or told.shipment_id in held.shipments:
             return
         held.shipments.add(told.shipment_id)
+        held.wholes.add(told.of_shipment or told.shipment_id)
         set_aside = held.open if rid in account.open else (ZERO, ZERO)
         quantity = what_left(account.terms, held, told)
         quantity = set_aside[0] if quantity is None else quantity
@@ -268,7 +269,7 @@ class Books:
             return
         held.returns.add(told.return_id)
         quantity = what_left(account.terms, held, told)
-        if account.terms.return_credit != "automatic" or told.shipment_id not in held.shipments:
+        if account.terms.return_credit != "automatic" or told.shipment_id not in held.wholes:
             self.say("I4", each, f"{told.return_id} was credited against the terms")
         if quantity is None or quantity > held.left:
             self.say("I4", each, f"{quantity} came back of {held.left}")

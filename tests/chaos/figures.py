@@ -27,6 +27,8 @@ class Reserved:
     left: Decimal = ZERO
     left_value: Decimal = ZERO
     shipments: set[str] = field(default_factory=set)
+    wholes: set[str] = field(default_factory=set)
+    """The shipments that these are, or are parts of."""
     returns: set[str] = field(default_factory=set)
     adjusted: set[str] = field(default_factory=set)
     documents: list[str] = field(default_factory=list)

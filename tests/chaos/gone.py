@@ -70,6 +70,14 @@ class Gone:
             total += max(left - _sum(self._back[reservation], told.returns, line.unit), Decimal(0))
         return total
 
+    def came_back(self, asked: list[ReservationRequested], told: Told) -> list[str]:
+        """Name the reservations of which goods came back: no later release may rest on one."""
+        return [
+            each.reservation_id
+            for each in asked
+            if any(back.name in told.returns for back in self._back[each.reservation_id])
+        ]
+
 
 def _moved(event: ReservationSettled | ReservationReturned, name: str) -> _Moved:
     return _Moved(event.reservation_id, name, event.unit, event.quantity)

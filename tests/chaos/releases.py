@@ -250,6 +250,8 @@ def _as_asked(
     order = known.assessed.order
     line = next(line for line in order.lines if line.line_id == line_id)
     yield from _enough(asked, line, books.gone.elsewhere(asked, line, known.told))
+    for name in books.gone.came_back(asked, known.told):
+        yield f"rests on {name}, of which goods came back"
     for each in asked:
         yield from _same_facts(event, each, order, line, regime, assessed)
 

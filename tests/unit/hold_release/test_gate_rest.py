@@ -105,22 +105,65 @@ def test_what_came_back_in_another_unit_may_be_all_of_it() -> None:
     assert [each.quantity for each in duo.last().licenses] == [Decimal(10)]
 
 
-@pytest.mark.parametrize("shorter", [False, True])
-def test_where_all_came_back_and_was_credited_nothing_is_granted_any_more(shorter: bool) -> None:
+CREDITS = ("automatic", "officer")
+
+
+@pytest.mark.parametrize("credit", CREDITS)
+@pytest.mark.parametrize(
+    ("left", "back", "anew"), [("10", "10", "10"), ("10", "4", "4"), ("6", "2", "6")]
+)
+def test_what_came_back_is_set_aside_anew_before_it_is_released_again(
+    left: str, back: str, anew: str, credit: str
+) -> None:
+    duo = released("10", "cn-1", return_credit=credit)
+    ships(duo, left)
+    duo.order(comes_back("s1", back))
+    used = duo.balance()[0]
+    duo.order(needs(of("10", 2)))
+
+    assert duo.last().decision == "RELEASED"
+    assert [each.quantity for each in duo.last().licenses] == [Decimal(anew)]
+    duo.pass_time(DAY + timedelta(minutes=1))
+    assert duo.balance() == (used, anew)
+
+
+@pytest.mark.parametrize(("credit", "decision"), [("automatic", "RELEASED"), ("officer", "HELD")])
+def test_what_came_back_is_not_released_again_without_room_for_it(
+    credit: str, decision: str
+) -> None:
+    duo = released("10", "cn-1", quantity=Decimal(12), return_credit=credit)
+    ships(duo, "10")
+    duo.order(comes_back("s1", "4"))
+    assert duo.last().decision == "RELEASED"
+    duo.order(needs(of("10", 2)))
+    assert duo.last().decision == decision
+
+
+def test_a_license_that_ends_earlier_renews_no_release_on_what_came_back() -> None:
+    duo = released("10", "cn-1", return_credit="automatic")
+    ships(duo, "10")
+    duo.order(comes_back("s1", "4"))
+    ends = duo.license().terms
+    assert ends is not None
+    short = terms(return_credit="automatic", valid_to=ends.valid_to - DAY)
+    duo.office(LicenseAmended(**short.model_dump(), amendment=1))
+
+    assert duo.last().decision == "RELEASED"
+    assert [each.quantity for each in duo.last().licenses] == [Decimal(4)]
+    assert duo.balance() == ("6", "4")
+
+
+def test_where_all_came_back_and_was_credited_nothing_is_granted_any_more() -> None:
     duo = released("10", "cn-1", return_credit="automatic")
     ships(duo, "10")
     duo.order(comes_back("s1", "10"))
     assert duo.balance() == ("0", "0")
-    if shorter:
-        ends = duo.license().terms
-        assert ends is not None
-        short = terms(return_credit="automatic", valid_to=ends.valid_to - DAY)
-        duo.office(LicenseAmended(**short.model_dump(), amendment=1))
-    else:
-        duo.pass_time(timedelta(minutes=1))
-        duo.order(needs(of("10", 2)))
+    ends = duo.license().terms
+    assert ends is not None
+    short = terms(return_credit="automatic", valid_to=ends.valid_to - DAY)
+    duo.office(LicenseAmended(**short.model_dump(), amendment=1))
     assert {each.code for each in duo.last().reasons} == {HoldReason.LICENSE_EXHAUSTED}
 
-    duo.order(needs(of("10", 1 if shorter else 2), check=1))
+    duo.order(needs(of("10", 1), check=1))
     assert [each.quantity for each in duo.last().licenses] == [Decimal(10)]
     assert duo.balance() == ("0", "10")

@@ -11,7 +11,7 @@ from schemas.checks import (
     ReservationVoided,
 )
 from schemas.licenses import LicenseAmended, LicenseRevoked
-from schemas.orders import OrderShipped
+from schemas.orders import OrderShipped, ShippedLine
 from tests.support.builders import cancelled, decided, license_granted, line, order, shipped, terms
 from tests.support.duo import Duo, comes_back, needs, of, part, released, ships
 
@@ -120,6 +120,40 @@ def test_a_shipment_beyond_what_one_may_carry_is_on_record() -> None:
 
     [breach] = duo.breaches()
     assert (breach.kind, breach.conditions) == ("condition", ("quantity_per_shipment",))
+
+
+TWO_UNITS = (
+    ShippedLine(line_id="L1", quantity=Decimal(3), unit="kg"),
+    ShippedLine(line_id="L1", quantity=Decimal(2000), unit="g"),
+)
+
+
+def test_a_shipment_told_in_two_units_is_one_of_those_allowed() -> None:
+    duo = released("10", max_shipments=2)
+    duo.order(needs(of("10", 1, "o2")), "o2")
+    ships(duo, "5", lines=TWO_UNITS, final=True)
+
+    assert duo.license().shipments == {"erp/s1": Decimal(5)}
+    assert duo.last("o2").decision == "RELEASED", "one shipment is made, one is left"
+
+
+def test_the_parts_of_a_shipment_together_keep_the_limit_on_each() -> None:
+    duo = Duo()
+    duo.office(license_granted(conditions=("quantity_per_shipment=4 kg",)))
+    duo.order(needs(order(shipping="partial", lines=(line(),))))
+    ships(duo, "5", lines=TWO_UNITS)
+
+    assert [each.conditions for each in duo.breaches() if each.kind == "condition"] == [
+        ("quantity_per_shipment",)
+    ]
+
+
+def test_a_limit_that_comes_later_counts_a_shipment_told_in_two_units_once() -> None:
+    duo = released("10")
+    ships(duo, "5", lines=TWO_UNITS)
+    duo.office(LicenseAmended(**terms(max_shipments=2).model_dump(), amendment=1))
+
+    assert duo.license().shipments_made == 1
 
 
 # Unassigned
