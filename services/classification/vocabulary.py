@@ -17,6 +17,8 @@ class Kind(StrEnum):
 
     FORM = "form"
     """A class of material, free or not: powder, alloy, oxide, magnet."""
+    BULK = "bulk"
+    """A free material that no rare earth is alloyed or mixed into: paper, cement, polymers."""
     STUFF = "stuff"
     """A free material by its name."""
     GOODS = "goods"
@@ -25,6 +27,8 @@ class Kind(StrEnum):
     """Plants, animals, food: goods that stay that as powder or flakes."""
     SHAPE = "shape"
     """A shape, part or packing: it is what it is of."""
+    UNIT = "unit"
+    """A part or a number of anything, but no shape of a material: set, kit, assembly."""
     PACKING = "packing"
     """What goods come in: where anything else is named, that is the goods."""
     MAKER = "maker"
@@ -53,12 +57,13 @@ class Piece(NamedTuple):
     kind: Kind
 
 
-_LISTED = tuple(Kind)[:9]
+_LISTED = tuple(Kind)[:11]
 """A word of several classes is of the first."""
 _REMEMBERED = 32_768
 """How many tokens are remembered."""
 _CLASSES = frozenset((Kind.FORM, Kind.PACKING))
-_NAMED = frozenset((Kind.STUFF, Kind.PRODUCE, Kind.GOODS))
+_NAMED = frozenset((Kind.BULK, Kind.STUFF, Kind.PRODUCE, Kind.GOODS))
+_STEMS = frozenset((Kind.WORD, Kind.GOODS, Kind.UNIT, Kind.WORKS))
 _SHORT, _LONG = 2, 45
 """Tokens of letters up to the one length say nothing, longer ones than the other are no words."""
 
@@ -122,7 +127,13 @@ class Vocabulary:
         if "/" in token:
             kinds = [self.kind(part) for part in token.split("/")]
             return Kind.UNKNOWN if Kind.UNKNOWN in kinds else kinds[0]
-        return self._by_ending(token) or (Kind.CHEMICAL if readable(token) else Kind.UNKNOWN)
+        return self._by_ending(token) or self._by_stem(token)
+
+    def _by_stem(self, token: str) -> Kind:
+        if readable(token):
+            return Kind.CHEMICAL
+        word = any(self._words.get(stem) in _STEMS for stem in stems(token))
+        return Kind.WORD if word else Kind.UNKNOWN
 
     def _by_ending(self, token: str) -> Kind:
         """Read a compound by its end; a class or packing by what it is of (Aluminiumbarren)."""
@@ -161,3 +172,14 @@ def singulars(word: str) -> Iterator[str]:
         yield word[:-1]
         if word.endswith("es"):
             yield word[:-3] + "y" if word.endswith("ies") else word[:-2]
+
+
+def stems(word: str) -> Iterator[str]:
+    """Give the verbs and adjectives that a word may be a form of: infused, retaining, evenly."""
+    for ending in ("ing", "ed", "er", "ly"):
+        if word.endswith(ending) and len(word) >= len(ending) + 3:
+            stem = word.removesuffix(ending)
+            yield stem
+            yield stem + "e"
+            if stem[-1] == stem[-2]:
+                yield stem[:-1]
