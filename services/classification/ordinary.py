@@ -32,6 +32,8 @@ _SAYING = frozenset((Kind.GOODS, Kind.PRODUCE, Kind.BULK, Kind.STUFF, Kind.MAKER
 _MADE_OF = {Kind.BULK: Kind.STUFF, Kind.STUFF: Kind.STUFF, Kind.PRODUCE: Kind.GOODS}
 """What a class of material is named by, and what it is then: zinc oxide, milk powder."""
 _STUFFS = frozenset((Kind.BULK, Kind.STUFF))
+_MACHINES = frozenset((Kind.MACHINE, Kind.WORKS))
+_MATERIALS = frozenset((Kind.FORM, Kind.STUFF, Kind.SHAPE))
 _MATTER = frozenset((Kind.BULK, Kind.STUFF, Kind.MACHINE))
 _FINISHES = frozenset(
     (
@@ -64,6 +66,8 @@ _GRAINS = frozenset(
 """Forms in which a bulk material stays that material."""
 _TOKEN = re.compile(r"[a-zß-ÿ']+\d[a-z0-9./]*|\d[a-z0-9./]*|[a-zß-ÿ']+|[^\W\d_]")
 _CUT = re.compile(r"[,;|()\[\]{}，；、。•]|:(?= )|\. |\n")
+_ROMAN = re.compile(r"\((?:i{1,3}|iv|vi{0,3})\)")
+"""An oxidation state in its brackets: no end of a phrase."""
 _BLANK = re.compile(r"(?<=[㐀-鿿぀-ヿ]) | (?=[㐀-鿿぀-ヿ])")
 """A blank beside signs that need none ends a phrase."""
 _JOINS = frozenset(("及", "和", "与", "或", "等", "及其"))
@@ -101,9 +105,13 @@ def pieces(vocabulary: Vocabulary, text: str, sure: list[Piece], loose: list[Pie
         *(Piece(*m.span(), Kind.CHEMICAL) for m in _SYMBOL.finditer(text)),
     ]
     covered = bytearray(len(text))
+    signs = [] if text.isascii() else list(vocabulary.signs(text))
+    if signs:
+        goods = [sign for sign in signs if sign.kind is Kind.GOODS]
+        found = [piece for piece in found if not any(_within(piece, sign) for sign in goods)]
     _cover(covered, found)
-    if not text.isascii():
-        for piece in vocabulary.signs(text):
+    if signs:
+        for piece in signs:
             if not all(covered[piece.start : piece.end]):
                 found.append(piece)
                 _cover(covered, (piece,))
@@ -128,6 +136,12 @@ def pieces(vocabulary: Vocabulary, text: str, sure: list[Piece], loose: list[Pie
     return sorted(piece for piece in found if piece.kind)
 
 
+def _within(piece: Piece, sign: Piece) -> bool:
+    """Whether a machine is but the last part of the name of other goods: 压机 in 四柱液压机."""
+    inside = sign.start < piece.start and piece.end <= sign.end
+    return inside and piece.kind in _MACHINES
+
+
 def _cover(covered: bytearray, found: Iterable[Piece]) -> None:
     for start, end, _ in found:
         covered[start:end] = _ONES[: end - start] if end - start <= 64 else b"\x01" * (end - start)
@@ -135,7 +149,7 @@ def _cover(covered: bytearray, found: Iterable[Piece]) -> None:
 
 def _kind(vocabulary: Vocabulary, token: str, *, counted: bool) -> Kind:
     if len(token) == 1 and not token.isascii():
-        return Kind.NOTHING if _KANA.match(token) else Kind.UNKNOWN
+        return Kind.UNKNOWN if is_cjk(token) and not _KANA.match(token) else Kind.NOTHING
     kind = vocabulary.kind(token)
     return Kind.NOTHING if counted and kind in _COUNTED else kind
 
@@ -161,8 +175,9 @@ def evidence(text: str, found: list[Piece], *, firm: bool, pure: bool) -> Eviden
     named = named or (Kind.WORKS in heads and any(map(_says, found)))
     named = named or REFERENCE.search(text) is not None
     finished = finished or _bulk_first(phrases, heads)
+    numbered = not _MACHINES.isdisjoint(heads) and _MATERIALS.isdisjoint(heads)
     for phrase, head in zip(phrases, heads, strict=True):
-        strange = _strange(text, phrase, head, finished=finished and not pure)
+        strange = _strange(text, phrase, head, finished=finished and not pure, numbered=numbered)
         if strange:
             return Evidence(named, text[strange.start : strange.end])
     return Evidence(named)
@@ -191,9 +206,12 @@ def _says(piece: Piece) -> bool:
     return piece.kind in _SAYING and piece.end - piece.start > 1
 
 
-def _strange(text: str, phrase: list[Piece], head: Kind, *, finished: bool) -> Piece | None:
+def _strange(
+    text: str, phrase: list[Piece], head: Kind, *, finished: bool, numbered: bool
+) -> Piece | None:
     """Find the unknown word of a phrase that may name a material.
 
+    `numbered`: machines are named, and no material; a number with letters is their model.
     What remains of signs without blanks counts beside a class of material or a machine alone:
     they are not cut into words.
     """
@@ -206,6 +224,8 @@ def _strange(text: str, phrase: list[Piece], head: Kind, *, finished: bool) -> P
             return piece
         if piece.kind is not Kind.UNKNOWN:
             continue
+        if numbered and any(map(str.isdigit, text[piece.start : piece.end])):
+            continue
         sign = is_cjk(text[piece.start])
         beside = phrase[place + 1].kind if place + 1 < len(phrase) else Kind.NOTHING
         named = (
@@ -216,8 +236,12 @@ def _strange(text: str, phrase: list[Piece], head: Kind, *, finished: bool) -> P
     return None
 
 
+def _blanked(match: re.Match[str]) -> str:
+    return " " * len(match.group())
+
+
 def _phrases(text: str, found: list[Piece]) -> Iterator[list[Piece]]:
-    cuts = [match.start() for match in _CUT.finditer(text)]
+    cuts = [match.start() for match in _CUT.finditer(_ROMAN.sub(_blanked, text))]
     if not text.isascii():
         cuts += (match.start() for match in _BLANK.finditer(text))
         cuts += (piece.start for piece in found if text[piece.start : piece.end] in _JOINS)

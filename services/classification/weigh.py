@@ -19,6 +19,7 @@ _SURE = {
 }
 _BY_FACT = (
     ("not_re_magnet", Kind.STUFF),
+    ("other_phosphor", Kind.STUFF),
     ("base_metal", Kind.STUFF),
     ("grade_word", Kind.WORD),
     ("tablet", Kind.FORM),
