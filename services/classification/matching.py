@@ -84,6 +84,7 @@ def read(lexicon: Lexicon, original: str, *, purpose_only: bool = False) -> Read
     hits += _formulas(lexicon, text) + _symbols(lexicon, text)
     hits += misspelt(lexicon, text, hits)
     hits += _split(lexicon, text)
+    hits = [_graded(text, hit) for hit in hits]
     hits.sort(key=lambda h: (h.start, -h.end))
     if purpose_only:
         for place, hit in enumerate(hits):
@@ -103,6 +104,17 @@ def read(lexicon: Lexicon, original: str, *, purpose_only: bool = False) -> Read
     reading.codes = tuple((m.group(), m.start(), m.end()) for m in CODE.finditer(text))
     reading.content, reading.foreign = content_words(lexicon, folded)
     return reading
+
+
+_GRADE_WORD = Sense("grade_word", "other", ("grade_word",), signal=False)
+_GRADE = re.compile(r" ?(?:grade(?![a-z])|级)")
+
+
+def _graded(text: str, hit: Hit) -> Hit:
+    """Read the name of an article before `grade` as a quality of the goods: scintillator grade."""
+    if hit.sense.kind == "article" and not hit.sense.signal and _GRADE.match(text, hit.end):
+        return hit._replace(sense=_GRADE_WORD)
+    return hit
 
 
 _LONG_WORD = re.compile(r"[a-z]{5,}")
@@ -154,13 +166,18 @@ _FORM_NEXT = re.compile(
 )
 
 
+_SPACED = re.compile(r"(?<![a-z0-9.,])[a-z](?: ?\d)?(?: [a-z](?: ?\d)?){3,7}(?![a-z0-9])")
+"""Letters set apart: `n d f e b`, `d y 2 o 3`."""
+
+
 def _formulas(lexicon: Lexicon, text: str) -> list[Hit]:
     wanted = _wanted(lexicon)
     out: list[Hit] = []
-    for match in formula.TOKEN.finditer(text):
-        found = formula.elements(match.group(), wanted)
+    for match in (*formula.TOKEN.finditer(text), *_SPACED.finditer(text)):
+        token = match.group().replace(" ", "")
+        found = formula.elements(token, wanted)
         if not found and _FORM_NEXT.match(text, match.end()):
-            found = formula.run_of_symbols(match.group(), wanted)
+            found = formula.run_of_symbols(token, wanted)
         if not found:
             continue
         ours = tuple(s for s in found if s in wanted)

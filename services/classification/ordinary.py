@@ -17,18 +17,24 @@ _NAMES = frozenset(
     (
         Kind.GOODS,
         Kind.PRODUCE,
+        Kind.BULK,
         Kind.STUFF,
         Kind.FORM,
         Kind.SHAPE,
+        Kind.UNIT,
         Kind.PACKING,
         Kind.WORKS,
         Kind.MACHINE,
     )
 )
-_SAYING = frozenset((Kind.GOODS, Kind.PRODUCE, Kind.STUFF, Kind.MAKER, Kind.WORD))
+_SAYING = frozenset((Kind.GOODS, Kind.PRODUCE, Kind.BULK, Kind.STUFF, Kind.MAKER, Kind.WORD))
 """What tells one machine or program from another."""
-_MADE_OF = {Kind.STUFF: Kind.STUFF, Kind.PRODUCE: Kind.GOODS}
+_MADE_OF = {Kind.BULK: Kind.STUFF, Kind.STUFF: Kind.STUFF, Kind.PRODUCE: Kind.GOODS}
 """What a class of material is named by, and what it is then: zinc oxide, milk powder."""
+_STUFFS = frozenset((Kind.BULK, Kind.STUFF))
+_MACHINES = frozenset((Kind.MACHINE, Kind.WORKS))
+_MATERIALS = frozenset((Kind.FORM, Kind.STUFF, Kind.SHAPE))
+_MATTER = frozenset((Kind.BULK, Kind.STUFF, Kind.MACHINE))
 _FINISHES = frozenset(
     (
         "nickel",
@@ -45,9 +51,23 @@ _FINISHES = frozenset(
         "铬",
     )
 )
+_COATED = re.compile(
+    r" (?:bonded|coated|filled|lined|insulated|covered|impregnated|wrapped|packed|plated|clad|free|"
+    r"based|reinforced|sheathed|cased|encased|molded|moulded|injection)(?![a-z])"
+)
+"""What makes the name of a material before it a quality of other goods."""
 _OPEN = frozenset((Kind.UNKNOWN, Kind.CHEMICAL, Kind.FORM))
+_STRANGERS = frozenset((Kind.UNKNOWN, Kind.CHEMICAL))
+_COUNTED = frozenset((Kind.SHAPE, Kind.UNIT, Kind.PACKING))
+"""What a number before it makes an amount of: 10 sets."""
+_GRAINS = frozenset(
+    ("granule", "granules", "granulate", "pellet", "pellets", "flake", "flakes", "chips", "fines")
+)
+"""Forms in which a bulk material stays that material."""
 _TOKEN = re.compile(r"[a-zß-ÿ']+\d[a-z0-9./]*|\d[a-z0-9./]*|[a-zß-ÿ']+|[^\W\d_]")
 _CUT = re.compile(r"[,;|()\[\]{}，；、。•]|:(?= )|\. |\n")
+_ROMAN = re.compile(r"\((?:i{1,3}|iv|vi{0,3})\)")
+"""An oxidation state in its brackets: no end of a phrase."""
 _BLANK = re.compile(r"(?<=[㐀-鿿぀-ヿ]) | (?=[㐀-鿿぀-ヿ])")
 """A blank beside signs that need none ends a phrase."""
 _JOINS = frozenset(("及", "和", "与", "或", "等", "及其"))
@@ -85,9 +105,13 @@ def pieces(vocabulary: Vocabulary, text: str, sure: list[Piece], loose: list[Pie
         *(Piece(*m.span(), Kind.CHEMICAL) for m in _SYMBOL.finditer(text)),
     ]
     covered = bytearray(len(text))
+    signs = [] if text.isascii() else list(vocabulary.signs(text))
+    if signs:
+        goods = [sign for sign in signs if sign.kind is Kind.GOODS]
+        found = [piece for piece in found if not any(_within(piece, sign) for sign in goods)]
     _cover(covered, found)
-    if not text.isascii():
-        for piece in vocabulary.signs(text):
+    if signs:
+        for piece in signs:
             if not all(covered[piece.start : piece.end]):
                 found.append(piece)
                 _cover(covered, (piece,))
@@ -112,6 +136,12 @@ def pieces(vocabulary: Vocabulary, text: str, sure: list[Piece], loose: list[Pie
     return sorted(piece for piece in found if piece.kind)
 
 
+def _within(piece: Piece, sign: Piece) -> bool:
+    """Whether a machine is but the last part of the name of other goods: 压机 in 四柱液压机."""
+    inside = sign.start < piece.start and piece.end <= sign.end
+    return inside and piece.kind in _MACHINES
+
+
 def _cover(covered: bytearray, found: Iterable[Piece]) -> None:
     for start, end, _ in found:
         covered[start:end] = _ONES[: end - start] if end - start <= 64 else b"\x01" * (end - start)
@@ -119,9 +149,9 @@ def _cover(covered: bytearray, found: Iterable[Piece]) -> None:
 
 def _kind(vocabulary: Vocabulary, token: str, *, counted: bool) -> Kind:
     if len(token) == 1 and not token.isascii():
-        return Kind.NOTHING if _KANA.match(token) else Kind.UNKNOWN
+        return Kind.UNKNOWN if is_cjk(token) and not _KANA.match(token) else Kind.NOTHING
     kind = vocabulary.kind(token)
-    return Kind.NOTHING if counted and kind in (Kind.SHAPE, Kind.PACKING) else kind
+    return Kind.NOTHING if counted and kind in _COUNTED else kind
 
 
 def evidence(text: str, found: list[Piece], *, firm: bool, pure: bool) -> Evidence:
@@ -141,14 +171,21 @@ def evidence(text: str, found: list[Piece], *, firm: bool, pure: bool) -> Eviden
         ]
     made = Kind.FORM not in heads and any(piece.kind is Kind.MAKER for piece in found)
     finished = firm or made or Kind.GOODS in heads
-    named = finished or Kind.STUFF in heads or Kind.MACHINE in heads
+    named = finished or not _MATTER.isdisjoint(heads)
     named = named or (Kind.WORKS in heads and any(map(_says, found)))
     named = named or REFERENCE.search(text) is not None
+    finished = finished or _bulk_first(phrases, heads)
+    numbered = not _MACHINES.isdisjoint(heads) and _MATERIALS.isdisjoint(heads)
     for phrase, head in zip(phrases, heads, strict=True):
-        strange = _strange(text, phrase, head, finished=finished and not pure)
+        strange = _strange(text, phrase, head, finished=finished and not pure, numbered=numbered)
         if strange:
             return Evidence(named, text[strange.start : strange.end])
     return Evidence(named)
+
+
+def _bulk_first(phrases: list[list[Piece]], heads: list[Kind]) -> bool:
+    """Whether the first phrase names a bulk material, by known words: what follows describes it."""
+    return heads[:1] == [Kind.BULK] and all(piece.kind not in _STRANGERS for piece in phrases[0])
 
 
 def _finish(text: str, phrase: list[Piece]) -> bool:
@@ -169,30 +206,42 @@ def _says(piece: Piece) -> bool:
     return piece.kind in _SAYING and piece.end - piece.start > 1
 
 
-def _strange(text: str, phrase: list[Piece], head: Kind, *, finished: bool) -> Piece | None:
+def _strange(
+    text: str, phrase: list[Piece], head: Kind, *, finished: bool, numbered: bool
+) -> Piece | None:
     """Find the unknown word of a phrase that may name a material.
 
+    `numbered`: machines are named, and no material; a number with letters is their model.
     What remains of signs without blanks counts beside a class of material or a machine alone:
     they are not cut into words.
     """
     kinds = {piece.kind for piece in phrase}
-    every = not finished or head in (Kind.FORM, Kind.SHAPE) or Kind.PACKING in kinds
+    bulk = head is Kind.BULK
+    every = not (finished or bulk) or head in (Kind.FORM, Kind.SHAPE) or Kind.PACKING in kinds
     signs = not kinds.isdisjoint((Kind.FORM, Kind.WORKS, Kind.MACHINE))
     for place, piece in enumerate(phrase):
         if piece.kind is Kind.CHEMICAL:
             return piece
         if piece.kind is not Kind.UNKNOWN:
             continue
+        if numbered and any(map(str.isdigit, text[piece.start : piece.end])):
+            continue
         sign = is_cjk(text[piece.start])
         beside = phrase[place + 1].kind if place + 1 < len(phrase) else Kind.NOTHING
-        named = beside is Kind.FORM or (sign and beside is Kind.STUFF)
+        named = (
+            beside is Kind.FORM or (sign and beside in _STUFFS) or (bulk and beside is Kind.SHAPE)
+        )
         if named or (every and (signs or not sign)):
             return piece
     return None
 
 
+def _blanked(match: re.Match[str]) -> str:
+    return " " * len(match.group())
+
+
 def _phrases(text: str, found: list[Piece]) -> Iterator[list[Piece]]:
-    cuts = [match.start() for match in _CUT.finditer(text)]
+    cuts = [match.start() for match in _CUT.finditer(_ROMAN.sub(_blanked, text))]
     if not text.isascii():
         cuts += (match.start() for match in _BLANK.finditer(text))
         cuts += (piece.start for piece in found if text[piece.start : piece.end] in _JOINS)
@@ -223,23 +272,21 @@ def _head(text: str, phrase: list[Piece]) -> Kind:
             break
         if piece.kind is Kind.TURN or (piece.kind is Kind.UNKNOWN and is_cjk(text[piece.start])):
             head = of = Kind.NOTHING
-        if piece.kind in _NAMES:
+        if piece.kind in _STUFFS and _COATED.match(text, piece.end):
+            continue
+        grains = head is Kind.BULK and text[piece.start : piece.end] in _GRAINS
+        if piece.kind in _NAMES and not grains:
             head = _next(head, piece.kind, of)
         kept = of is Kind.STUFF or piece.kind is Kind.FORM
         of = _MADE_OF.get(piece.kind, of if kept else Kind.NOTHING)
     return head
 
 
-def _of(text: str, piece: Piece) -> bool:
-    """Whether a word says that what stands before it is of this: `oxides of zinc`."""
-    return text[max(0, piece.start - 6) : piece.start].endswith((" of ", "made of ", "from "))
-
-
 def _next(head: Kind, kind: Kind, of: Kind) -> Kind:
     if kind is Kind.FORM:
         return of or Kind.FORM
-    if kind is Kind.STUFF:
-        return head if head is Kind.GOODS else Kind.STUFF
-    if kind in (Kind.SHAPE, Kind.PACKING):
-        return head or Kind.SHAPE
+    if kind in _STUFFS:
+        return head if head is Kind.GOODS else kind
+    if kind in _COUNTED:
+        return head or (Kind.UNIT if kind is Kind.UNIT else Kind.SHAPE)
     return Kind.GOODS if kind is Kind.PRODUCE else kind

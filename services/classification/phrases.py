@@ -58,6 +58,8 @@ class Phrase:
     """It names equipment, software or technology, whatever names the goods behind it."""
     packed: bool = False
     """Raw material, not magnets, inside something."""
+    treated: bool = False
+    """It ends with what is done to its material: `NdFeB magnet recycling`."""
     joined: bool = False
     """It follows the phrase before by `and`."""
 
@@ -120,7 +122,7 @@ def read_phrase(
     return Phrase(
         head, signal, inside,
         loose=loose, built_in=built_in, material=not main.isdisjoint(_LOOSE), works=works,
-        packed=packed, joined=joined,
+        packed=packed, treated=bool(hits) and "process" in hits[-1].sense.facts, joined=joined,
     )  # fmt: skip
 
 
@@ -240,14 +242,19 @@ def _fills(text: str, hits: list[Hit], place: int) -> bool:
 
 
 def _back(hits: list[Hit], roles: list[int], place: int) -> None:
-    """Turn what stands before a word like 用 into the purpose; material stays the goods."""
+    """Turn what stands before a word like 用 into the purpose; material stays the goods.
+
+    Unless the word before says what is done to it: 镨钕金属生产用.
+    """
     start = hits[place].start
+    done = hits[place - 1].end == start and "process" in hits[place - 1].sense.facts
     for earlier in range(place - 1, -1, -1):
         hit = hits[earlier]
         if hit.sense.kind == "marker" or hit.end < start - _GAP:
             break
         phosphor = "phosphor" in hit.sense.facts and hit.end == start
-        if phosphor or hit.sense.kind not in _GOODS or (place == 1 and hit.sense.signal):
+        made = done and hit.sense.kind in _GOODS
+        if phosphor or made or hit.sense.kind not in _GOODS or (place == 1 and hit.sense.signal):
             roles[earlier] = PURPOSE
         start = min(start, hit.start)
 
@@ -270,13 +277,11 @@ def relate(states: list[Phrase], reading: Reading, text: str) -> None:
     facts = reading.facts
     facts.pop("~role", None)
     kinds = _kinds(states)
-    explicit = [
-        s
-        for s, kind in zip(states, kinds, strict=True)
-        if s.signal and (kind in ("material", "form") or (kind == "substance"))
-    ]
+    explicit = [s for s, kind in zip(states, kinds, strict=True) if s.signal and kind in _MATERIAL]
     article = any(kind == "article" for kind in kinds)
     works = any(kind in _WORKS for kind in kinds) or any(s.works and s.signal for s in states)
+    if any(kind in _WORKS for kind in kinds):
+        explicit = [s for s in explicit if not s.treated]
     heads = [s for s in states if s.head and "magnet" in s.head.sense.facts]
     if heads and _firm(heads, facts, text):
         facts["st:loose"] = facts["magnet"]

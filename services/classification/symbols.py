@@ -43,7 +43,9 @@ _WORDLIKE = frozenset(("la", "ce", "ho", "er", "tm", "y", "sc"))
 _GENERIC = (
     "oxides?|chlorides?|carbonates?|nitrates?|fluorides?|hydroxides?|oxalates?|magnets?|"
     "concentrates?|polishing|minerals?|ores?|alloys?|master alloys?|permanent magnets?|co magnets?|"
-    "ferrosilicon|mg ferrosilicon|metals? (?:alloys?|mix)|mischmetal"
+    "ferrosilicon|mg ferrosilicon|metals? (?:alloys?|mix)|mischmetal|"
+    "(?:solvent )?extraction|separation|refin\\w+|smelt\\w+|recovery|recycling|leach\\w*|"
+    "raffinates?|liquors?|eluates?|hydromet\\w*|processing|sx"
 )
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import ahocorasick
 
+from services.classification.chemistry import systematic
 from services.classification.formula import readable
 from services.classification.text import fold_term, is_cjk
 
@@ -17,6 +18,8 @@ class Kind(StrEnum):
 
     FORM = "form"
     """A class of material, free or not: powder, alloy, oxide, magnet."""
+    BULK = "bulk"
+    """A free material that no rare earth is alloyed or mixed into: paper, cement, polymers."""
     STUFF = "stuff"
     """A free material by its name."""
     GOODS = "goods"
@@ -25,6 +28,8 @@ class Kind(StrEnum):
     """Plants, animals, food: goods that stay that as powder or flakes."""
     SHAPE = "shape"
     """A shape, part or packing: it is what it is of."""
+    UNIT = "unit"
+    """A part or a number of anything, but no shape of a material: set, kit, assembly."""
     PACKING = "packing"
     """What goods come in: where anything else is named, that is the goods."""
     MAKER = "maker"
@@ -53,12 +58,20 @@ class Piece(NamedTuple):
     kind: Kind
 
 
-_LISTED = tuple(Kind)[:9]
+_LISTED = tuple(Kind)[:11]
 """A word of several classes is of the first."""
 _REMEMBERED = 32_768
 """How many tokens are remembered."""
 _CLASSES = frozenset((Kind.FORM, Kind.PACKING))
-_NAMED = frozenset((Kind.STUFF, Kind.PRODUCE, Kind.GOODS))
+_NAMED = frozenset((Kind.BULK, Kind.STUFF, Kind.PRODUCE, Kind.GOODS))
+_STEMS = frozenset((Kind.WORD, Kind.GOODS, Kind.UNIT, Kind.WORKS))
+_PART = 3
+"""The parts of a word put together have more letters than this."""
+_PREFIXES = (
+    "non", "un", "re", "pre", "multi", "semi", "anti", "inter", "sub", "nano", "micro", "over",
+    "under", "self", "mono", "bi", "tri", "quad", "electro", "thermo", "tele", "mini", "auto",
+    "bio", "cross", "out", "down", "up", "off", "all", "dis", "co", "de", "mis",
+)  # fmt: skip
 _SHORT, _LONG = 2, 45
 """Tokens of letters up to the one length say nothing, longer ones than the other are no words."""
 
@@ -119,10 +132,26 @@ class Vocabulary:
             return Kind.NOTHING
         if "'" in token:
             return self.kind(token.partition("'")[0])
-        if "/" in token:
+        if "/" in token and not systematic(token):
             kinds = [self.kind(part) for part in token.split("/")]
             return Kind.UNKNOWN if Kind.UNKNOWN in kinds else kinds[0]
-        return self._by_ending(token) or (Kind.CHEMICAL if readable(token) else Kind.UNKNOWN)
+        return self._by_ending(token) or self._by_stem(token)
+
+    def _by_stem(self, token: str) -> Kind:
+        if readable(token):
+            return Kind.CHEMICAL
+        if systematic(token):
+            return Kind.STUFF
+        if any(self._words.get(stem) in _STEMS for stem in stems(token)):
+            return Kind.WORD
+        return self._by_parts(token)
+
+    def _by_parts(self, token: str) -> Kind:
+        """Read a word put together of two that are known, the last of goods: a heatproofglove."""
+        for at in range(_PART, len(token) - _PART):
+            if self.known(token[at:]) is Kind.GOODS and self._words.get(token[:at]) in _STEMS:
+                return Kind.GOODS
+        return Kind.UNKNOWN
 
     def _by_ending(self, token: str) -> Kind:
         """Read a compound by its end; a class or packing by what it is of (Aluminiumbarren)."""
@@ -161,3 +190,17 @@ def singulars(word: str) -> Iterator[str]:
         yield word[:-1]
         if word.endswith("es"):
             yield word[:-3] + "y" if word.endswith("ies") else word[:-2]
+
+
+def stems(word: str) -> Iterator[str]:
+    """Give what a word may be a form of: infused, retaining, evenly, nanocrystalline."""
+    for ending in ("ing", "ed", "er", "ly"):
+        if word.endswith(ending) and len(word) >= len(ending) + 3:
+            stem = word.removesuffix(ending)
+            yield stem
+            yield stem + "e"
+            if stem[-1] == stem[-2]:
+                yield stem[:-1]
+    for prefix in _PREFIXES:
+        if word.startswith(prefix) and len(word) > len(prefix) + _PART:
+            yield word.removeprefix(prefix)

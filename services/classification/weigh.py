@@ -1,5 +1,6 @@
 """The evidence of a clear, from what a text was read as."""
 
+import re
 from collections.abc import Collection
 
 from services.classification.ordinary import Evidence, evidence, pieces
@@ -18,6 +19,7 @@ _SURE = {
 }
 _BY_FACT = (
     ("not_re_magnet", Kind.STUFF),
+    ("other_phosphor", Kind.STUFF),
     ("base_metal", Kind.STUFF),
     ("grade_word", Kind.WORD),
     ("tablet", Kind.FORM),
@@ -26,6 +28,7 @@ _BY_FACT = (
     ("oxide_ware", Kind.STUFF),
 )
 """What a fact makes of a find, whatever its kind: some articles are sold as material as well."""
+_STUFFS = frozenset((Kind.BULK, Kind.STUFF))
 _GENERAL = frozenset(("general_centrifuge", "generic_software", "not_re_magnet"))
 """Kinds of goods of makers without number: their names are no doubt."""
 _INSIDE = frozenset(("of", "from", "on", "by", "based on", "made of", "made from"))
@@ -39,11 +42,14 @@ def weigh(vocabulary: Vocabulary, reading: Reading, known: Collection[str]) -> E
     loose: list[Piece] = []
     for hit in reading.hits:
         kind = _sure(hit, text)
-        if kind is Kind.GOODS and vocabulary.known(text[hit.start : hit.end]) is Kind.STUFF:
-            kind = Kind.STUFF
+        if kind is Kind.GOODS:
+            stuff = vocabulary.known(text[hit.start : hit.end])
+            kind = stuff if stuff in _STUFFS else kind
         if hit.sense.signal and "re" not in known:  # said to be absent, or what the goods are for
             kind = Kind.WORD
-        if kind:
+        if kind is Kind.STUFF:
+            sure.append(_paired(vocabulary, text, hit))
+        elif kind:
             sure.append(Piece(hit.start, hit.end, kind))
         else:
             other = Kind.FORM if hit.sense.kind == "form" else Kind.WORD
@@ -54,6 +60,16 @@ def weigh(vocabulary: Vocabulary, reading: Reading, known: Collection[str]) -> E
     return evidence(
         text, found, firm=civil or not _GENERAL.isdisjoint(known), pure="purity" in known
     )
+
+
+_NEXT = re.compile(r" ([a-zß-ÿ]+)(?![\w'])")
+
+
+def _paired(vocabulary: Vocabulary, text: str, hit: Hit) -> Piece:
+    """A free material, or what it makes together with the word behind it: copper wire."""
+    after = _NEXT.match(text, hit.end)
+    pair = vocabulary.pair(text[hit.start : hit.end], after[1]) if after else Kind.NOTHING
+    return Piece(hit.start, after.end() if after and pair else hit.end, pair or Kind.STUFF)
 
 
 def _sure(hit: Hit, text: str) -> Kind:

@@ -41,16 +41,16 @@ class Tally:
     held: int = 0
 
     def add(self, decision: str, acceptable: list[str]) -> None:
-        """Count one text: controlled if no clear is acceptable, free if a clear is the answer.
+        """Count one text: controlled if no clear is acceptable, free if nothing else is.
 
-        The first acceptable decision is the answer, the others are no errors.
+        Where both are (the law leaves it open), it is neither.
         """
         self.texts += 1
         self.accepted += decision in acceptable
-        if acceptable[0] in CLEAR:
+        if CLEAR.issuperset(acceptable):
             self.free += 1
             self.held += decision not in CLEAR
-        elif not any(good in CLEAR for good in acceptable):
+        elif CLEAR.isdisjoint(acceptable):
             self.controlled += 1
             self.recalled += decision not in CLEAR
             self.cleared += decision in CLEAR

@@ -4,7 +4,7 @@ from datetime import date
 
 from services.classification.item import Item
 
-CLEAR = ("NO_LICENSE_REQUIRED", "NOT_APPLICABLE")
+CLEAR = frozenset(("NO_LICENSE_REQUIRED", "NOT_APPLICABLE"))
 
 
 def plain_line(text: str) -> Item:
