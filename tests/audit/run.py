@@ -2,103 +2,39 @@
 
 `python -m tests.audit.run --orders N` makes the log in as many processes as asked for, archives it,
 verifies it under other process counts, hash seeds, zones and locales, changes one byte in 100
-random places one at a time, and forges a license snapshot. The last line is one JSON object; exit
-code 1 where anything was missed or anything was found that is not wrong.
+random places one at a time, and forges a license snapshot. With `--keep` it goes on where it was
+stopped, and the sound archive stays. The last line is one JSON object; exit code 1 where anything
+was missed or anything was found that is not wrong.
 """
 
 import argparse
-import gc
 import json
 import os
 import random
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
-from schemas.topics import PARTITIONS
-from services.replay.archive import (
-    ARCHIVED,
-    create,
-    keep_policy,
-    open_to_append,
-    segment_entry,
-)
 from services.replay.errors import ArchiveError
 from services.replay.reading import open_archive
-from services.runtime.codec import Raw
+from tests.audit.making import linked, make, say
 from tests.support.archives import find, header, resigned, reworked
-from tests.support.years import SETTINGS, Years
 
-SEGMENT: Final = 5_000
 FLIPS: Final = 100
 ENVIRONMENTS: Final = (
     (2, {"PYTHONHASHSEED": "0", "TZ": "UTC", "LC_ALL": "C.UTF-8"}),
     (1, {"PYTHONHASHSEED": "4711", "TZ": "Asia/Shanghai", "LC_ALL": "C"}),
     (3, {"PYTHONHASHSEED": "99", "TZ": "America/New_York", "LC_ALL": "tr_TR.UTF-8"}),
 )
-
-
-def say(text: str) -> None:
-    """Report progress."""
-    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {text}\n")
-
-
-class _Segments:
-    """Writes what a world says into segments, a few thousand records each."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._held: dict[tuple[str, int], list[Raw]] = defaultdict(list)
-        self.entries: list[dict[str, Any]] = []
-
-    def take(self, raw: Raw) -> None:
-        """Take a record."""
-        held = self._held[raw.topic, raw.partition]
-        held.append(raw)
-        if len(held) >= SEGMENT:
-            self._write(raw.topic, raw.partition)
-
-    def _write(self, topic: str, partition: int) -> None:
-        raws = self._held.pop((topic, partition))
-        self.entries.append(segment_entry(self._root, topic, partition, raws))
-
-    def close(self) -> list[dict[str, Any]]:
-        """Write the rest."""
-        for topic, partition in sorted(self._held):
-            self._write(topic, partition)
-        return self.entries
-
-
-def world(root: str, seed: int, count: int, number: int, worlds: int) -> list[dict[str, Any]]:
-    """One world's orders, in the partitions that are its own."""
-    gc.disable()
-    segments = _Segments(Path(root))
-    Years(seed, count, segments.take, world=number, worlds=worlds).run()
-    return segments.close()
-
-
-def make(root: Path, orders: int, processes: int, seed: int) -> None:
-    """Make the archive."""
-    create(root, "years", {topic.name: PARTITIONS for topic in ARCHIVED}, SETTINGS)
-    manifest = open_to_append(root)
-    keep_policy(manifest)
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        worlds = [
-            pool.submit(world, str(root), seed, orders // processes, at, processes)
-            for at in range(processes)
-        ]
-        for each in worlds:
-            for entry in each.result():
-                manifest.append(entry)
 
 
 def verified(root: Path, processes: int, **env: str) -> dict[str, Any]:
@@ -113,6 +49,15 @@ def verified(root: Path, processes: int, **env: str) -> dict[str, Any]:
     return report
 
 
+def copied(root: Path) -> Path:
+    """A copy to be damaged: what is not touched is in it under a second name only."""
+    copy = root.with_name(f"{root.name}.damaged")
+    shutil.rmtree(copy, ignore_errors=True)
+    for path in (each for each in root.rglob("*") if each.is_file()):
+        linked(path, copy / path.relative_to(root))
+    return copy
+
+
 def flips_missed(root: Path, count: int, seed: int) -> list[str]:
     """Change one byte at a time, anywhere; name the places where nothing was found."""
     choice = random.Random(seed)
@@ -122,20 +67,20 @@ def flips_missed(root: Path, count: int, seed: int) -> list[str]:
     for _ in range(count):
         path = choice.choices(files, sizes)[0]
         at, bit = choice.randrange(path.stat().st_size), 1 << choice.randrange(8)
-        flip(path, at, bit)
-        if not found_in(root, path):
-            missed.append(f"{path.relative_to(root)}: byte {at}, bit {bit}")
-        flip(path, at, bit)
+        with flipped(path, at, bit):
+            if not found_in(root, path):
+                missed.append(f"{path.relative_to(root)}: byte {at}, bit {bit}")
     return missed
 
 
-def flip(path: Path, at: int, bit: int) -> None:
-    """Flip one bit of a file."""
-    with path.open("r+b") as file:
-        file.seek(at)
-        old = file.read(1)[0]
-        file.seek(at)
-        file.write(bytes([old ^ bit]))
+@contextmanager
+def flipped(path: Path, at: int, bit: int) -> Iterator[None]:
+    """Flip one bit of a file for a while; what bears another name of it stays as it is."""
+    whole = path.read_bytes()
+    path.unlink()
+    path.write_bytes(whole[:at] + bytes([whole[at] ^ bit]) + whole[at + 1 :])
+    yield
+    path.write_bytes(whole)
 
 
 def found_in(root: Path, path: Path) -> bool:
@@ -194,10 +139,12 @@ def audit(
     say(f"{orders:,} orders made and archived in {made:.0f} s, {size / 1e6:,.0f} MB")
     reports = everywhere(root, environments)
     seconds = [report.pop("seconds") for report in reports]
-    missed = flips_missed(root, FLIPS, seed)
+    damaged = copied(root)
+    missed = flips_missed(damaged, FLIPS, seed)
     say(f"{FLIPS} bytes changed, {FLIPS - len(missed)} found")
-    place = forge_snapshot(root)
-    (forged,) = everywhere(root, environments[:1])
+    place = forge_snapshot(damaged)
+    (forged,) = everywhere(damaged, environments[:1])
+    shutil.rmtree(damaged)
     named = [each["record"] for each in forged["findings"]]
     say(f"a snapshot forged at {place}: {named}")
     return {
@@ -229,7 +176,9 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     options.add_argument("--environments", type=int, default=len(ENVIRONMENTS))
-    options.add_argument("--keep", type=Path, help="leave the archive here")
+    options.add_argument(
+        "--keep", type=Path, help="leave the archive here, or go on with what is left here"
+    )
     asked = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="exportgate-audit-") as folder:
         root = asked.keep or Path(folder) / "archive"

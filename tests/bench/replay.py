@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import pyarrow.parquet as pq
 
 from services.replay.manifest import read_manifest
-from tests.audit.run import make, say
+from tests.audit.making import make, say
 
 PROCESSES = 2
 PEAK = """

@@ -2,7 +2,8 @@
 
 Orders, amendments, cancellations, partial shipments, returns, licenses of every year that run out,
 are amended, suspended or revoked, officers' findings, votes and rejections, re-checks, records that
-come twice. Every record goes through its bytes, as on a real log. Equal arguments, equal logs.
+come twice. What is said from outside goes through its bytes, as on a real log; what the stages say
+is written and handed on, and whoever verifies the log reads the bytes. Equal arguments, equal logs.
 """
 
 import hashlib
@@ -14,8 +15,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from schemas.base import Model
-from schemas.checks import OfficerDecided, OrderClassified
+from schemas.base import Model, built, utc
+from schemas.checks import OfficerDecided
 from schemas.decisions import Decided, OrderHeld, OrderReleased
 from schemas.envelope import Output, Recorded, derived_id
 from schemas.orders import (
@@ -47,6 +48,7 @@ SETTINGS: Final = GateSettings(require_screening=False)
 _KINDS: Final = ((FREE, 52), (LICENSED, 34), (VAGUE, 9), (OVERLAP, 5))
 _LINES: Final = ((1, 60), (2, 25), (3, 10), (4, 5))
 _TWICE: Final = 0.002
+TOLD_EVERY: Final = 1_000
 Send = Callable[[Raw], None]
 
 
@@ -73,6 +75,8 @@ class Years(LicenseOffice):
     start: date = START
     end: date = END
     partitions: int = PARTITIONS
+    told: Callable[[int], None] = lambda _: None
+    """Told how many more orders were placed."""
     per_license: int = 0
     """Orders a year that a license has room for; 0: chosen so that some run out."""
     orders: dict[str, Order] = field(default_factory=dict)
@@ -107,9 +111,11 @@ class Years(LicenseOffice):
         self.take(raw)
         if raw.topic == PRODUCTS.name:
             self._note_product(raw)
-        if isinstance(output.event, OrderClassified):
+        if source in OWN:
             # Encoded a moment ago: reading it back would take longer than all that made it.
-            return record._replace(value=raw.value, since=send.since)
+            logged_at = datetime.fromtimestamp(raw.timestamp_ms / 1000, UTC)
+            return record._replace(value=raw.value, since=send.since, time=utc(record.time),
+                                   logged_at=logged_at)  # fmt: skip
         return read(raw, self.partitions).record
 
     def _note_product(self, raw: Raw) -> None:
@@ -142,9 +148,11 @@ class Years(LicenseOffice):
         """Say everything, in the order of time."""
         self._schedule_licenses()
         self._schedule_products()
-        for moment in self._arrivals():
+        for placed, moment in enumerate(self._arrivals(), 1):
             self._catch_up(moment)
             self._place(moment)
+            if not placed % TOLD_EVERY:
+                self.told(TOLD_EVERY)
         self._catch_up(datetime.combine(self.end, time(), UTC) + 40 * DAY)
 
     def _arrivals(self) -> Iterator[datetime]:
@@ -179,7 +187,7 @@ class Years(LicenseOffice):
             self._plan(self._soon(at, HOUR / 60, 3 * DAY), lambda t: self._cancel(order.key, t))
 
     def _say_order(self, kind: type[Order], order: Order, at: datetime) -> None:
-        event = kind.model_validate(order.model_dump())
+        event = built(kind, **order.__dict__)
         self.orders[order.key] = order
         event_id = f"{order.order_id}r{order.revision}"
         self.say(ORDERS.name, order.key, event, event_id, "erp", at)
@@ -248,8 +256,9 @@ class Years(LicenseOffice):
                 when = self._soon(record.logged_at, HOUR, 4 * DAY)
                 self._plan(when, lambda t: self._ship(event, t))
         elif isinstance(event, OrderHeld):
-            self.held[key] = event
-            self._plan(self._soon(record.logged_at, HOUR, 2 * DAY), lambda t: self._act(event, t))
+            held = event.model_copy()  # said twice, it is looked at once: after the second time
+            self.held[key] = held
+            self._plan(self._soon(record.logged_at, HOUR, 2 * DAY), lambda t: self._act(held, t))
         else:
             self.orders.pop(key, None)
 
