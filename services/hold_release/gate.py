@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, TypeVar
 
-from schemas.base import Model
+from schemas.base import Model, built
 from schemas.checks import (
     DeadlineDue,
     OfficerDecided,
@@ -62,7 +62,7 @@ class Gate:
 
 def _unknown(key: str) -> OrderState:
     source, _, order_id = key.rpartition("/")
-    return OrderState(order_source=source, order_id=order_id)
+    return built(OrderState, order_source=source, order_id=order_id)
 
 
 T = TypeVar("T")

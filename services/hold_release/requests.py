@@ -158,7 +158,7 @@ def _line(state: OrderState, line_id: str) -> OrderLine:
 def _parties(order: Order) -> tuple[RequestedParty, ...] | None:
     return (
         tuple(
-            RequestedParty(role=party.role, name=party.name, country=party.country)
+            built(RequestedParty, role=party.role, name=party.name, country=party.country)
             for party in order.parties
         )
         or None

@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final, Literal
 
+from schemas.base import built
 from schemas.checks import Candidate, ReservationGranted
 from schemas.decisions import DecisionReason, HoldReason
 from services.hold_release import adjust, requests
@@ -180,7 +181,8 @@ def _ask(turn: Turn, need: Need, candidate: Candidate, rest: Totals, *, partial:
     attempt = turn.state.attempts
     asked = requests.request(turn, need, candidate, attempt, rest, partial=partial)
     turn.to_ledger(candidate.license_id, "request", asked, asked.reservation_id)
-    entry = Reservation(
+    entry = built(
+        Reservation,
         reservation_id=asked.reservation_id,
         license_id=candidate.license_id,
         line_id=need.line_id,

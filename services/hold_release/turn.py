@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, Literal
 
-from schemas.base import Model
+from schemas.base import Model, built
 from schemas.classification import Verdict
 from schemas.decisions import (
     BreachRaised,
@@ -91,7 +91,8 @@ class Turn:
         return value
 
     def _link(self) -> ChainLink:
-        return ChainLink(
+        return built(
+            ChainLink,
             partition=self.partition.number,
             index=self.partition.chain_index,
             prev=self.partition.chain_prev,
@@ -155,7 +156,8 @@ class Turn:
             **self._decided("RELEASED", valid_until=valid_until, licenses=licenses)
         )
         value = self._chained(event.decision_id, event)
-        released = Release(
+        released = built(
+            Release,
             decision_id=event.decision_id,
             revision=state.revision,
             seq=event.seq,
@@ -260,7 +262,8 @@ def _decided_lines(state: OrderState) -> tuple[DecidedLine, ...]:
             place = (entry.line_id, entry.regime)
             granted[place] = (*granted.get(place, ()), entry.license_id)
     return tuple(
-        DecidedLine(
+        built(
+            DecidedLine,
             line_id=line.line_id,
             regimes={
                 regime: _decided_regime(
@@ -287,7 +290,8 @@ def _decided_regime(
 
 def _drawn(state: OrderState) -> tuple[DrawnLicense, ...]:
     return tuple(
-        DrawnLicense(
+        built(
+            DrawnLicense,
             license_id=entry.license_id,
             line_id=entry.line_id,
             regime=entry.regime,
