@@ -19,6 +19,7 @@ _NAMES = frozenset(
         Kind.PRODUCE,
         Kind.BULK,
         Kind.STUFF,
+        Kind.MIX,
         Kind.FORM,
         Kind.SHAPE,
         Kind.UNIT,
@@ -33,8 +34,10 @@ _MADE_OF = {Kind.BULK: Kind.STUFF, Kind.STUFF: Kind.STUFF, Kind.PRODUCE: Kind.GO
 """What a class of material is named by, and what it is then: zinc oxide, milk powder."""
 _STUFFS = frozenset((Kind.BULK, Kind.STUFF))
 _MACHINES = frozenset((Kind.MACHINE, Kind.WORKS))
-_MATERIALS = frozenset((Kind.FORM, Kind.STUFF, Kind.SHAPE))
-_MATTER = frozenset((Kind.BULK, Kind.STUFF, Kind.MACHINE))
+_MATERIALS = frozenset((Kind.FORM, Kind.MIX, Kind.STUFF, Kind.SHAPE))
+_OF_ANY = frozenset((Kind.FORM, Kind.MIX, Kind.SHAPE))
+_CLASSES = frozenset((Kind.FORM, Kind.MIX))
+_MATTER = frozenset((Kind.BULK, Kind.STUFF, Kind.MIX, Kind.MACHINE))
 _FINISHES = frozenset(
     (
         "nickel",
@@ -217,7 +220,7 @@ def _strange(
     """
     kinds = {piece.kind for piece in phrase}
     bulk = head is Kind.BULK
-    every = not (finished or bulk) or head in (Kind.FORM, Kind.SHAPE) or Kind.PACKING in kinds
+    every = not (finished or bulk) or head in _OF_ANY or Kind.PACKING in kinds
     signs = not kinds.isdisjoint((Kind.FORM, Kind.WORKS, Kind.MACHINE))
     for place, piece in enumerate(phrase):
         if piece.kind is Kind.CHEMICAL:
@@ -283,8 +286,8 @@ def _head(text: str, phrase: list[Piece]) -> Kind:
 
 
 def _next(head: Kind, kind: Kind, of: Kind) -> Kind:
-    if kind is Kind.FORM:
-        return of or Kind.FORM
+    if kind in _CLASSES:
+        return of or kind
     if kind in _STUFFS:
         return head if head is Kind.GOODS else kind
     if kind in _COUNTED:

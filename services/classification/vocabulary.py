@@ -18,6 +18,8 @@ class Kind(StrEnum):
 
     FORM = "form"
     """A class of material, free or not: powder, alloy, oxide, magnet."""
+    MIX = "mix"
+    """A preparation of anything: paint, ink, paste. Free where no word is unknown."""
     BULK = "bulk"
     """A free material that no rare earth is alloyed or mixed into: paper, cement, polymers."""
     STUFF = "stuff"
@@ -58,7 +60,7 @@ class Piece(NamedTuple):
     kind: Kind
 
 
-_LISTED = tuple(Kind)[:11]
+_LISTED = tuple(Kind)[:12]
 """A word of several classes is of the first."""
 _REMEMBERED = 32_768
 """How many tokens are remembered."""
