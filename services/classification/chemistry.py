@@ -44,12 +44,27 @@ _SYSTEMATIC = re.compile(
 )
 _SYMBOLS = (
     "fe|ni|co|cu|al|si|mo|mn|cr|ti|nb|ta|zr|hf|sn|zn|mg|ag|au|pt|pd|li|na|ca|sr|ba|ga|ge|sb|bi|pb|"
-    "w|b|c|o"
+    "cs|rb|in|cd|te|se|cl|br|f|s|n|p|i|k|w|b|c|o"
 )
+_AMOUNT = r"\d*(?:\.\d+)?%?"
+_METAL = re.compile(r"[a-z]{2}")
 _FREE_FORMULA = re.compile(
-    rf"(?=.*\d)(?:(?:{_SYMBOLS})\d*(?:\.\d+)?%?){{2,9}}(?:[/+](?:(?:{_SYMBOLS})\d*(?:\.\d+)?%?){{1,9}}){{0,9}}"
-    rf"|(?=.*\d)(?:{_SYMBOLS})\d*(?:\.\d+)?%?(?:[/+](?:{_SYMBOLS})\d*(?:\.\d+)?%?){{1,9}}"
+    rf"(?=.*\d)(?:(?:{_SYMBOLS}){_AMOUNT}){{2,9}}(?:[/+](?:(?:{_SYMBOLS}){_AMOUNT}){{1,9}}){{0,9}}"
+    rf"|(?=.*\d)(?:{_SYMBOLS}){_AMOUNT}(?:[/+](?:{_SYMBOLS}){_AMOUNT}){{1,9}}"
 )
+_BEFORE = "[一二三四五六七八九十]水|无水|碱式|偏|亚|次|过|高|重|焦|正|聚合"
+_SALTS = (
+    "硝酸|硫酸|盐酸|磷酸|碳酸|醋酸|乙酸|草酸|柠檬酸|硅酸|硼酸|铝酸|钛酸|锆酸|钨酸|钼酸|钒酸|铬酸|锰酸|氯酸|"
+    "溴酸|碘酸|甲酸|丙酸|丁酸|硬脂酸|油酸|酒石酸|乳酸|苯甲酸|葡萄糖酸|氟硅酸|氟硼酸|氯化|氟化|溴化|碘化|硫化|"
+    "氢氧化|氧化|氮化|碳化|硼化|硅化|磷化|氰化|碳酸氢|硫酸氢|磷酸氢|磷酸二氢|氨基磺酸|苯磺酸|钛酸"
+)
+_FREE = "锂钠钾铷铯铍镁钙锶钡铝镓铟铊锡铅铋锑锌镉汞铜银金铁钴镍锰铬钒钛铌钽钨钼硅硼碳磷砷硒碲铵氢氨"
+CHINESE = re.compile(
+    rf"(?:{_BEFORE})*(?:[一二三四五六七八]?(?:{_SALTS}))+[一二三四五六七八]?"
+    rf"(?:[{_FREE}]+(?![镧铈镨钕钷钐铕钆铽镝钬铒铥镱镥钇钪锆])|"
+    r"(?:[甲乙丙丁戊己庚辛壬癸]|异|叔|苯|苄|乙烯|丙烯)+(?:酯|胺|醇|酐))"
+)
+"""A salt, oxide or ester of free elements by its Chinese name: 六水硝酸锌, 磷酸三乙酯."""
 _SHORT, _LONG = 8, 40
 """Shorter names are too like words and trade names; longer ones are no names."""
 
@@ -59,5 +74,5 @@ def systematic(token: str) -> bool:
     if len(token) > _LONG:
         return False
     if any(char.isdigit() for char in token):
-        return _FREE_FORMULA.fullmatch(token) is not None
+        return _METAL.match(token) is not None and _FREE_FORMULA.fullmatch(token) is not None
     return len(token) >= _SHORT and _SYSTEMATIC.fullmatch(token) is not None

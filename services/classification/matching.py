@@ -108,11 +108,15 @@ def read(lexicon: Lexicon, original: str, *, purpose_only: bool = False) -> Read
 
 _GRADE_WORD = Sense("grade_word", "other", ("grade_word",), signal=False)
 _GRADE = re.compile(r" ?(?:grade(?![a-z])|级)")
+_ANY_GRADE = re.compile(r" grade(?![a-z]| ?[:n]? ?\d)")
+"""`magnet grade N42` is a magnet; `alloy, magnet grade` is none."""
 
 
 def _graded(text: str, hit: Hit) -> Hit:
     """Read the name of an article before `grade` as a quality of the goods: scintillator grade."""
-    if hit.sense.kind == "article" and not hit.sense.signal and _GRADE.match(text, hit.end):
+    named = hit.sense.kind == "article" or "fibre" in hit.sense.facts
+    pattern = _ANY_GRADE if "magnet" in hit.sense.facts else _GRADE if named else None
+    if pattern and not hit.sense.signal and pattern.match(text, hit.end):
         return hit._replace(sense=_GRADE_WORD)
     return hit
 
@@ -232,7 +236,10 @@ def _phrases(text: str, hits: list[Hit]) -> list[tuple[bool, list[Hit]]]:
         if hit.sense.kind != "marker":
             covered[hit.start : hit.end] = b"\x01" * (hit.end - hit.start)
     cuts: list[tuple[int, bool]] = []
+    signs = {hit.end for hit in hits if hit.sense.signal} & {hit.start - 1 for hit in hits}
     for match in _SEPARATOR.finditer(text):
+        if match.group() == "/" and match.start() in signs:  # Tb/Dy
+            continue
         if not any(covered[match.start() : match.end()]):
             cuts.append((match.start(), match.group() in _JOINING))
     for place, char in enumerate("" if text.isascii() else text):

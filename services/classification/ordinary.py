@@ -19,6 +19,7 @@ _NAMES = frozenset(
         Kind.PRODUCE,
         Kind.BULK,
         Kind.STUFF,
+        Kind.MIX,
         Kind.FORM,
         Kind.SHAPE,
         Kind.UNIT,
@@ -33,8 +34,23 @@ _MADE_OF = {Kind.BULK: Kind.STUFF, Kind.STUFF: Kind.STUFF, Kind.PRODUCE: Kind.GO
 """What a class of material is named by, and what it is then: zinc oxide, milk powder."""
 _STUFFS = frozenset((Kind.BULK, Kind.STUFF))
 _MACHINES = frozenset((Kind.MACHINE, Kind.WORKS))
-_MATERIALS = frozenset((Kind.FORM, Kind.STUFF, Kind.SHAPE))
-_MATTER = frozenset((Kind.BULK, Kind.STUFF, Kind.MACHINE))
+_MATERIALS = frozenset((Kind.FORM, Kind.MIX, Kind.STUFF, Kind.SHAPE))
+_MODEL = 4
+_HOSTS = frozenset((Kind.SHAPE, Kind.STUFF))
+_DOPED = re.compile(
+    r" (?:modified|doped|activated|exchanged|stabili[sz]ed|enriched|containing|bearing|coated|"
+    r"bonded|based|filled|substituted)(?![a-z])"
+)
+"""What makes an unknown word before it a part of the material."""
+_SALT = re.compile(
+    r"(?:(?:mon|di|tri|tetra|penta|hexa|hept|sesqui|per|sub|hydr|oxy)o?)?"
+    r"(?:oxide|hydroxide|fluoride|chloride|bromide|iodide|sul[fp]h?ide|sul[fp]h?ate|nitrate|"
+    r"carbonate|acetate|phosphate|oxalate|boride|carbide|nitride|silicide|hydride|chelate)s?"
+)
+"""What makes a definite compound of the free element before it: an unknown word is its brand."""
+_OF_ANY = frozenset((Kind.FORM, Kind.MIX, Kind.SHAPE))
+_CLASSES = frozenset((Kind.FORM, Kind.MIX))
+_MATTER = frozenset((Kind.BULK, Kind.STUFF, Kind.MIX, Kind.MACHINE))
 _FINISHES = frozenset(
     (
         "nickel",
@@ -61,12 +77,17 @@ _STRANGERS = frozenset((Kind.UNKNOWN, Kind.CHEMICAL))
 _COUNTED = frozenset((Kind.SHAPE, Kind.UNIT, Kind.PACKING))
 """What a number before it makes an amount of: 10 sets."""
 _GRAINS = frozenset(
-    ("granule", "granules", "granulate", "pellet", "pellets", "flake", "flakes", "chips", "fines")
-)
+    (
+        "granule", "granules", "granulate", "granulates", "pellet", "pellets", "flake", "flakes",
+        "chips", "fines", "powder", "powders", "nanopowder", "crystal", "crystals", "lump", "lumps",
+        "target", "targets", "dispersion", "suspension", "slurry", "solution", "solutions", "grit",
+        "粉", "粉末", "颗粒", "粒", "溶液", "靶", "靶材",
+    )
+)  # fmt: skip
 """Forms in which a bulk material stays that material."""
 _TOKEN = re.compile(r"[a-zß-ÿ']+\d[a-z0-9./]*|\d[a-z0-9./]*|[a-zß-ÿ']+|[^\W\d_]")
 _CUT = re.compile(r"[,;|()\[\]{}，；、。•]|:(?= )|\. |\n")
-_ROMAN = re.compile(r"\((?:i{1,3}|iv|vi{0,3})\)")
+_ROMAN = re.compile(r"\([iv]{1,4}(?:,[iv]{1,4})?\)")
 """An oxidation state in its brackets: no end of a phrase."""
 _BLANK = re.compile(r"(?<=[㐀-鿿぀-ヿ]) | (?=[㐀-鿿぀-ヿ])")
 """A blank beside signs that need none ends a phrase."""
@@ -217,20 +238,19 @@ def _strange(
     """
     kinds = {piece.kind for piece in phrase}
     bulk = head is Kind.BULK
-    every = not (finished or bulk) or head in (Kind.FORM, Kind.SHAPE) or Kind.PACKING in kinds
+    every = not (finished or bulk) or head in _OF_ANY or Kind.PACKING in kinds
     signs = not kinds.isdisjoint((Kind.FORM, Kind.WORKS, Kind.MACHINE))
     for place, piece in enumerate(phrase):
         if piece.kind is Kind.CHEMICAL:
             return piece
         if piece.kind is not Kind.UNKNOWN:
             continue
-        if numbered and any(map(str.isdigit, text[piece.start : piece.end])):
+        if numbered and _model(text[piece.start : piece.end]):
             continue
         sign = is_cjk(text[piece.start])
         beside = phrase[place + 1].kind if place + 1 < len(phrase) else Kind.NOTHING
-        named = (
-            beside is Kind.FORM or (sign and beside in _STUFFS) or (bulk and beside is Kind.SHAPE)
-        )
+        named = beside in _CLASSES or (sign and beside in _STUFFS)
+        named = named or (bulk and (beside in _HOSTS or bool(_DOPED.match(text, piece.end))))
         if named or (every and (signs or not sign)):
             return piece
     return None
@@ -238,6 +258,11 @@ def _strange(
 
 def _blanked(match: re.Match[str]) -> str:
     return " " * len(match.group())
+
+
+def _model(token: str) -> bool:
+    """Whether a word looks like part of the model number of a machine."""
+    return token.isascii() and (len(token) <= _MODEL or any(map(str.isdigit, token)))
 
 
 def _phrases(text: str, found: list[Piece]) -> Iterator[list[Piece]]:
@@ -274,6 +299,9 @@ def _head(text: str, phrase: list[Piece]) -> Kind:
             head = of = Kind.NOTHING
         if piece.kind in _STUFFS and _COATED.match(text, piece.end):
             continue
+        if of is Kind.STUFF and piece.kind is Kind.FORM and _SALT.fullmatch(text, *piece[:2]):
+            head = of = Kind.BULK
+            continue
         grains = head is Kind.BULK and text[piece.start : piece.end] in _GRAINS
         if piece.kind in _NAMES and not grains:
             head = _next(head, piece.kind, of)
@@ -283,8 +311,8 @@ def _head(text: str, phrase: list[Piece]) -> Kind:
 
 
 def _next(head: Kind, kind: Kind, of: Kind) -> Kind:
-    if kind is Kind.FORM:
-        return of or Kind.FORM
+    if kind in _CLASSES:
+        return of or kind
     if kind in _STUFFS:
         return head if head is Kind.GOODS else kind
     if kind in _COUNTED:

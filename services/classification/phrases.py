@@ -231,14 +231,19 @@ def _roles(text: str, hits: list[Hit], role: int) -> list[int]:
     return out
 
 
+_COUNTED = re.compile(
+    r"(?<![a-z])(?:sets?|pairs?|lots?|packs?|batch(?:es)?|dozens?|rolls?|pallets?|pieces?|pcs|units?|"
+    r"kgs?|grams?|tons?|tonnes?|supply|range|assortment|collection|quantity|consignment|shipment) $"
+)
+
+
 def _fills(text: str, hits: list[Hit], place: int) -> bool:
-    """Whether a marker tells what fills a packing: `drum of`; that is the goods."""
+    """Whether a marker tells what fills a packing, or is counted: `drum of`, `set of`."""
     hit = hits[place]
-    return (
-        text[hit.start : hit.end] == "of"
-        and place > 0
-        and "container" in hits[place - 1].sense.facts
-    )
+    if text[hit.start : hit.end] != "of":
+        return False
+    packed = place > 0 and "container" in hits[place - 1].sense.facts
+    return packed or _COUNTED.search(text, max(0, hit.start - 12), hit.start) is not None
 
 
 def _back(hits: list[Hit], roles: list[int], place: int) -> None:

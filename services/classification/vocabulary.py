@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import ahocorasick
 
-from services.classification.chemistry import systematic
+from services.classification.chemistry import CHINESE, systematic
 from services.classification.formula import readable
 from services.classification.text import fold_term, is_cjk
 
@@ -18,6 +18,8 @@ class Kind(StrEnum):
 
     FORM = "form"
     """A class of material, free or not: powder, alloy, oxide, magnet."""
+    MIX = "mix"
+    """A preparation of anything: paint, ink, paste. Free where no word is unknown."""
     BULK = "bulk"
     """A free material that no rare earth is alloyed or mixed into: paper, cement, polymers."""
     STUFF = "stuff"
@@ -58,7 +60,7 @@ class Piece(NamedTuple):
     kind: Kind
 
 
-_LISTED = tuple(Kind)[:11]
+_LISTED = tuple(Kind)[:12]
 """A word of several classes is of the first."""
 _REMEMBERED = 32_768
 """How many tokens are remembered."""
@@ -170,6 +172,8 @@ class Vocabulary:
             for last, (size, kind) in self._signs.iter(text)
             if size > 1 or kind is Kind.WORD or _ends(text, last + 1)
         )
+        found += ((m.start(), -m.end(), Kind.BULK) for m in CHINESE.finditer(text))
+        found.sort()
         for start, negative, kind in found:
             if -negative > reach:
                 reach = -negative
@@ -194,7 +198,7 @@ def singulars(word: str) -> Iterator[str]:
 
 def stems(word: str) -> Iterator[str]:
     """Give what a word may be a form of: infused, retaining, evenly, nanocrystalline."""
-    for ending in ("ing", "ed", "er", "ly"):
+    for ending in ("ing", "ed", "er", "ly", "ally"):
         if word.endswith(ending) and len(word) >= len(ending) + 3:
             stem = word.removesuffix(ending)
             yield stem

@@ -28,7 +28,7 @@ _BY_FACT = (
     ("oxide_ware", Kind.STUFF),
 )
 """What a fact makes of a find, whatever its kind: some articles are sold as material as well."""
-_STUFFS = frozenset((Kind.BULK, Kind.STUFF))
+_MATERIALS = frozenset((Kind.MIX, Kind.BULK, Kind.STUFF))
 _GENERAL = frozenset(("general_centrifuge", "generic_software", "not_re_magnet"))
 """Kinds of goods of makers without number: their names are no doubt."""
 _INSIDE = frozenset(("of", "from", "on", "by", "based on", "made of", "made from"))
@@ -44,7 +44,7 @@ def weigh(vocabulary: Vocabulary, reading: Reading, known: Collection[str]) -> E
         kind = _sure(hit, text)
         if kind is Kind.GOODS:
             stuff = vocabulary.known(text[hit.start : hit.end])
-            kind = stuff if stuff in _STUFFS else kind
+            kind = stuff if stuff in _MATERIALS else kind
         if hit.sense.signal and "re" not in known:  # said to be absent, or what the goods are for
             kind = Kind.WORD
         if kind is Kind.STUFF:
