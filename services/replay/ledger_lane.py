@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from schemas.base import Model
 from schemas.checks import Unreadable
 from schemas.fold import FORGET_EVERY, Partition
 from schemas.topics import CHECKS, LICENSES
@@ -13,7 +12,7 @@ from services.license_check.book import License
 from services.replay import stages
 from services.replay.errors import Finding
 from services.replay.explain import Captured
-from services.replay.forgetting import forget_old
+from services.replay.forgetting import Aggregates
 from services.replay.history import HistoryWriter
 from services.replay.links import NO_CAUSE, Link, cause_of, compare, findings_of
 from services.replay.origin import UNCAUSED, foreign, origin_fault
@@ -70,7 +69,7 @@ class _Run:
         self._stage = stages.ledger_stage()
         self._own = (LICENSES.name, lane.partition)
         self._state = Partition(lane.partition)
-        self._aggregates: dict[str, dict[str, Model]] = {}
+        self._aggregates = Aggregates(self._stage.forget)
         self._licenses = archive.partitions(LICENSES.name)
         self._checks = archive.partitions(CHECKS.name)
 
@@ -117,15 +116,11 @@ class _Run:
         """Fold one record; note what is said and how the license stands."""
         record: Any = one.record
         if record.offset % FORGET_EVERY == 0:
-            forget_old(self._aggregates, self._stage.forget, self._state)
-        aggregate = self._aggregates.setdefault(record.key, {})
+            self._aggregates.forget_old(self._state)
+        aggregate = self._aggregates.of(record.key)
         step = self._stage.fold(aggregate, record, self._state.at(record.logged_at))
         self._state = step.partition
-        for name, entity in step.changes.items():
-            if entity is None:
-                aggregate.pop(name, None)
-            else:
-                aggregate[name] = entity
+        self._aggregates.put(record.key, step.changes)
         root = step.changes.get(ROOT)
         if isinstance(root, License) and self._history is not None:
             self._history.put(root, record.offset + 1)

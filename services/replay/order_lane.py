@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from schemas.base import Model
 from schemas.checks import ReleaseStale, Unreadable
 from schemas.decisions import Decided
 from schemas.envelope import Output, Recorded
@@ -15,14 +14,14 @@ from services.replay import stages
 from services.replay.chain import ChainCheck
 from services.replay.errors import Finding
 from services.replay.explain import Captured
-from services.replay.forgetting import forget_old
+from services.replay.forgetting import Aggregates
 from services.replay.ledger_lane import Heard, Said
 from services.replay.links import NO_CAUSE, Link, cause_of, compare, findings_of
 from services.replay.manifest import Place
 from services.replay.origin import UNCAUSED, foreign, origin_fault
 from services.replay.reading import Archive, said, said_by
 from services.replay.rederive import Asked, Rederived, Sensors
-from services.replay.stages import CLASSIFICATION, DETERMINE, GATE, LEDGER, OWN, ROOT
+from services.replay.stages import CLASSIFICATION, DETERMINE, GATE, LEDGER, OWN
 from services.replay.stream import Stream, batches
 from services.runtime.codec import Raw, Read, read
 from services.runtime.murmur import partition_of
@@ -87,7 +86,7 @@ class OrderVerifier:
             for since, settings in archive.all_settings[1:]
         ]
         self._state = Partition(partition)
-        self._aggregates: dict[str, dict[str, Model]] = {}
+        self._aggregates = Aggregates(self._stage.forget)
         self._last_of: dict[str, int] = {}
         self._links: dict[Between, Link] = {}
         self._stale: set[str] = set()
@@ -240,15 +239,14 @@ class OrderVerifier:
         while self._later and record.offset >= self._later[0][0]:
             self._stage = self._later.pop(0)[1]
         if record.offset % FORGET_EVERY == 0:
-            forget_old(self._aggregates, self._stage.forget, self._state)
-        aggregate = self._aggregates.setdefault(record.key, {})
+            self._aggregates.forget_old(self._state)
+        aggregate = self._aggregates.of(record.key)
         step = self._stage.fold(aggregate, record, self._state.at(record.logged_at))
         self._state = step.partition
-        entity = step.changes.get(ROOT)
-        if entity is not None:
-            aggregate[ROOT] = entity
         if self._last_of.get(record.key) == record.offset:
-            self._aggregates.pop(record.key, None)
+            self._aggregates.drop(record.key)
+        else:
+            self._aggregates.put(record.key, step.changes)
         return step.outputs
 
     def _follow_chain(self, offset: int) -> None:

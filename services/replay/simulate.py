@@ -14,9 +14,8 @@ from typing import Any, Final
 
 from schemas.base import Model
 from schemas.checks import DeadlineDue, Rate
-from schemas.decisions import OrderClosed, OrderRejected
 from schemas.envelope import Output, Recorded, derived_id
-from schemas.fold import FORGET_EVERY, Forget, Partition, long_over
+from schemas.fold import FORGET_EVERY, Partition
 from schemas.texts import LineTexts
 from schemas.topics import CHECKS, CLASSIFIED, DECISIONS, LICENSES, ORDERS, PARTITIONS
 from services.classification.orders import Classifier, Products
@@ -25,6 +24,7 @@ from services.license_check.book import License
 from services.license_check.determine import Book
 from services.replay import stages
 from services.replay.cold import ColdEntities
+from services.replay.forgetting import Fading
 from services.replay.stages import ROOT, FoldStage, GateSettings
 from services.runtime.murmur import partition_of
 from services.runtime.policies import read_ladder
@@ -60,7 +60,6 @@ class Orders:
         """Know nothing."""
         self._recent: OrderedDict[str, Model] = OrderedDict()
         self._resting: dict[str, bytes] = {}
-        self._closed: dict[int, dict[str, None]] = {}
 
     def of(self, key: str) -> dict[str, Model]:
         """The aggregate of an order, as the fold takes it."""
@@ -86,28 +85,19 @@ class Orders:
             idle, old = self._recent.popitem(last=False)
             self._resting[idle] = zlib.compress(old.model_dump_json(exclude_none=True).encode(), 1)
 
-    def closed(self, key: str, partition: int) -> None:
-        """An order is over: some day it is forgotten."""
-        self._closed.setdefault(partition, {})[key] = None
-
-    def forget_old(self, forget: Forget, partition: Partition) -> None:
-        """Forget what is long over, as the runtime does; only what is over can be."""
-        own = self._closed.get(partition.number, {})
-        for key in list(own):
-            if not long_over(self.of(key), partition.log_time, forget):
-                continue
-            del own[key]
-            self._recent.pop(key, None)
-            self._resting.pop(key, None)
+    def drop(self, key: str, name: str = ROOT) -> None:
+        """Forget an order."""
+        del name
+        self._recent.pop(key, None)
+        self._resting.pop(key, None)
 
 
 class Books:
     """The ledger's memory: every license with its reservations, of which few are touched again."""
 
-    def __init__(self, partitions: int) -> None:
+    def __init__(self) -> None:
         """Know nothing."""
         self.aggregates: dict[str, ColdEntities] = {}
-        self._partitions = partitions
 
     def of(self, key: str) -> Mapping[str, Model]:
         """The aggregate of a license, as the fold takes it."""
@@ -124,13 +114,9 @@ class Books:
         for name, entity in changes.items():
             aggregate.put(name, entity)
 
-    def forget_old(self, forget: Forget, partition: Partition) -> None:
-        """Forget what is long over, as the runtime does."""
-        for key, aggregate in self.aggregates.items():
-            if partition_of(key.encode(), self._partitions) != partition.number:
-                continue
-            for name in long_over(aggregate, partition.log_time, forget):
-                aggregate.put(name, None)
+    def drop(self, key: str, name: str) -> None:
+        """Forget an entity of a license."""
+        self.aggregates[key].put(name, None)
 
 
 @dataclass(slots=True)
@@ -142,6 +128,7 @@ class Folding:
     partitions: dict[int, Partition] = field(default_factory=dict)
     waiting: list[tuple[datetime, str, str]] = field(default_factory=list)
     noted: dict[str, dict[str, datetime]] = field(default_factory=dict)
+    fading: dict[int, Fading] = field(default_factory=dict)
 
     def take(self, record: Recorded[Any]) -> tuple[Output, ...]:
         """Fold one record."""
@@ -149,13 +136,17 @@ class Folding:
         partition = self.partitions.get(record.partition)
         if partition is None:
             partition = Partition(record.partition)
+            self.fading[record.partition] = Fading(self.stage.forget)
+        fading = self.fading[record.partition]
         if record.offset % FORGET_EVERY == 0:
-            self.memory.forget_old(self.stage.forget, partition)
+            for over in fading.over(partition, lambda key, name: self.memory.of(key).get(name)):
+                self.memory.drop(*over)
         aggregate = self.memory.of(key)
         step = self.stage.fold(aggregate, record, partition.at(record.logged_at))
         self.partitions[record.partition] = step.partition
         if step.changes:
             self.memory.put(key, step.changes)
+            fading.note(key, step.changes)
             self._note(key, self.memory.state(key))
         return tuple(step.outputs)
 
@@ -198,7 +189,7 @@ class Simulation:
     ) -> None:
         """Start with empty logs."""
         self.settings = settings
-        self.orders, self.books = Orders(), Books(partitions)
+        self.orders, self.books = Orders(), Books()
         self.gate = Folding(stages.gate_stage(settings), self.orders)
         self.ledger = Folding(stages.ledger_stage(), self.books)
         self._partitions = partitions
@@ -300,8 +291,6 @@ class Simulation:
             self._append(output, record, stages.LEDGER)
 
     def _tell(self, record: Recorded[Any]) -> None:
-        if isinstance(record.event, OrderClosed | OrderRejected):
-            self.orders.closed(record.key, partition_of(record.key.encode(), self._partitions))
         self.on_decision(record)
 
     def licenses(self) -> list[License]:
