@@ -26,6 +26,8 @@ def serves(turn: Turn, need: Need, entry: Reservation) -> Use:
         return "same"
     if entry.state == "withdrawn" or candidate is None or came_back(turn, entry):
         return "no"
+    if entry.shipped and entry.goods != requests.goods_digest(turn.state, need.line_id):
+        return "no"  # other goods left on it, under the same license: so much less is set aside
     now = totals_of(turn.state, need.line_id)
     asked = requests.request(turn, need, candidate, entry.attempt, now)
     if requests.facts_digest(asked) != entry.facts:
