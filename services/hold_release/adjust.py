@@ -9,6 +9,7 @@ from typing import Literal
 
 from schemas.checks import Candidate, ReservationPosted
 from schemas.envelope import derived_id
+from schemas.orders import Weight
 from services.hold_release import entries, requests
 from services.hold_release.requests import ANSWER_WITHIN, totals_of
 from services.hold_release.settlement import Need
@@ -25,6 +26,8 @@ def serves(turn: Turn, need: Need, entry: Reservation) -> Use:
         return "same"
     if entry.state == "withdrawn" or candidate is None or came_back(turn, entry):
         return "no"
+    if entry.shipped and entry.goods != requests.goods_digest(turn.state, need.line_id):
+        return "no"  # other goods left on it, under the same license: so much less is set aside
     now = totals_of(turn.state, need.line_id)
     asked = requests.request(turn, need, candidate, entry.attempt, now)
     if requests.facts_digest(asked) != entry.facts:
@@ -33,7 +36,8 @@ def serves(turn: Turn, need: Need, entry: Reservation) -> Use:
         return "same"
     # A question is open, or others cover some of the line: what was asked no longer adds up.
     alone = not entry.partial and entry.covers == entry.line.quantity
-    return "adjust" if entry.state == "granted" and alone else "no"
+    able = entry.state == "granted" and alone and _comparable(now, entry.held or entry.line)
+    return "adjust" if able else "no"
 
 
 def came_back(turn: Turn, entry: Reservation) -> bool:
@@ -110,15 +114,26 @@ def again(turn: Turn, need: Need, entry: Reservation) -> None:
     _say(turn, need, entry, entry.held or entry.line, entry.question)
 
 
+def _comparable(one: Totals, other: Totals) -> bool:
+    """Tell whether weights are in one unit; which of a pound and a kilogram is more, none tells."""
+    pairs = ((one.net_weight, other.net_weight), (one.gross_weight, other.gross_weight))
+    return all(a is None or b is None or a.unit == b.unit for a, b in pairs)
+
+
 def _larger(one: Totals, other: Totals) -> Totals:
-    """Take the larger of each total: what covers either."""
-    heavier = one if one.quantity >= other.quantity else other
-    return heavier.model_copy(
-        update={
-            "value": _most(one.value, other.value),
-            "order_value": _most(one.order_value, other.order_value),
-        }
+    """Take the larger of each total: what covers either. As many pieces may weigh more."""
+    return Totals(
+        quantity=max(one.quantity, other.quantity),
+        net_weight=_heavier(one.net_weight, other.net_weight),
+        gross_weight=_heavier(one.gross_weight, other.gross_weight),
+        value=_most(one.value, other.value),
+        order_value=_most(one.order_value, other.order_value),
     )
+
+
+def _heavier(one: Weight | None, other: Weight | None) -> Weight | None:
+    stated = (each for each in (one, other) if each is not None)
+    return max(stated, key=lambda each: each.value, default=None)
 
 
 def _most(one: Decimal | None, other: Decimal | None) -> Decimal | None:

@@ -20,8 +20,8 @@ def cancelled(turn: Turn) -> None:
     if state.shipped_finally:
         return
     if state.terminal:
-        if event.not_shipped and state.phase == "closed":
-            _give_back(turn)
+        if state.phase == "closed":
+            _give_back(turn, _unshipped(state, event))
         return
     if event.lines is not None:
         _remember_lines(turn, event.revision, event.lines)
@@ -33,20 +33,31 @@ def cancelled(turn: Turn) -> None:
             return
     turn.update(cancelled_revision=max(state.cancelled_revision, event.revision))
     if state.assessed is not None and event.revision >= state.revision:
-        close(turn, not_shipped=event.not_shipped)
+        close(turn, _unshipped(turn.state, event))
 
 
-def _give_back(turn: Turn) -> None:
+def _unshipped(state: OrderState, event: OrderCancelled) -> frozenset[str]:
+    """Name the lines of which the order system vouches that nothing left, as they last stood.
+
+    Nobody vouches for a line that is not named, nor for a revision that came later.
+    """
+    if not event.not_shipped or event.revision < state.revision:
+        return frozenset()
+    drawn = frozenset(entry.line_id for entry in state.reservations)
+    return drawn if event.lines is None else drawn & set(event.lines)
+
+
+def _give_back(turn: Turn, unshipped: frozenset[str]) -> None:
     """The order system vouches, late, that nothing left: nothing need wait for the recall."""
     for entry in turn.state.reservations:
-        if entry.state == "leaving":
+        if entry.state == "leaving" and entry.line_id in unshipped:
             entries.void(turn, entry, "not shipped")
 
 
-def close(turn: Turn, *, not_shipped: bool) -> None:
+def close(turn: Turn, unshipped: frozenset[str] = frozenset()) -> None:
     """End an order as cancelled. What was released once stays set aside for the recall window."""
     turn.end("CLOSED", cause="cancelled")
-    entries.let_go_all(turn, "cancelled", not_shipped=not_shipped)
+    entries.let_go_all(turn, "cancelled", unshipped)
 
 
 def _remember_lines(turn: Turn, revision: int, lines: tuple[str, ...]) -> None:
@@ -74,10 +85,9 @@ def _cancel_lines(turn: Turn, event: OrderCancelled, left: OrderAssessed) -> Non
     if left is state.assessed:
         return
     turn.hold([DecisionReason(code=HoldReason.AMENDED, text="lines were cancelled")])
-    kept = {line.line_id for line in left.order.lines}
-    if event.not_shipped:
-        for entry in state.reservations:
-            if entry.line_id not in kept and entry.state not in ("refused", "settled"):
-                entries.void(turn, entry, "not shipped")
+    unshipped = _unshipped(state, event)
+    for entry in state.reservations:
+        if entry.line_id in unshipped and entry.state not in ("refused", "settled"):
+            entries.void(turn, entry, "not shipped")
     turn.update(assessment=encode(left).decode())
     officers.ask_for_recheck(turn, "lines_cancelled", turn.record.id)

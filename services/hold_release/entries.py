@@ -53,11 +53,11 @@ def answered(state: OrderState, answer: Answer) -> Reservation | None:
     return entry if entry.question == answer.request_id else None
 
 
-def let_go_all(turn: Turn, cause: str, *, not_shipped: bool = False) -> None:
-    """Let go of every reservation."""
+def let_go_all(turn: Turn, cause: str, unshipped: frozenset[str] = frozenset()) -> None:
+    """Let go of every reservation; of these lines it is known that nothing left."""
     for entry in turn.state.reservations:
         if entry.state not in ("refused", "settled"):
-            let_go(turn, entry, cause, not_shipped=not_shipped)
+            let_go(turn, entry, cause, not_shipped=entry.line_id in unshipped)
 
 
 def let_go(turn: Turn, entry: Reservation, cause: str, *, not_shipped: bool = False) -> None:

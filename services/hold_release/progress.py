@@ -22,7 +22,7 @@ def progress(turn: Turn) -> None:
         turn.end("CLOSED", cause="shipped")
         return
     if state.assessed is not None and state.cancelled_revision >= state.revision:
-        cancel.close(turn, not_shipped=False)
+        cancel.close(turn)
         return
     reasons = open_reasons(state)
     if any(found.code is HoldReason.EMBARGO for found in reasons):

@@ -271,8 +271,16 @@ def _enough(asked: list[ReservationRequested], line: OrderLine, gone: Decimal) -
         1 - Fraction(gone) / Fraction(line.quantity)
     ):
         yield f"{value} is set aside, worth {line.value}, of which {gone} {line.unit} left"
-    if len(asked) == 1 and quantity == line.quantity and asked[0].net_weight != line.net_weight:
+    if len(asked) == 1 and quantity == line.quantity and _lighter(asked[0], line):
         yield f"weight: asked {asked[0].net_weight}, ordered {line.net_weight}"
+
+
+def _lighter(asked: ReservationRequested, line: OrderLine) -> bool:
+    if asked.net_weight is None or line.net_weight is None:
+        return asked.net_weight != line.net_weight
+    if asked.net_weight.unit != line.net_weight.unit:
+        return True
+    return asked.net_weight.value < line.net_weight.value
 
 
 def _same_facts(

@@ -81,6 +81,21 @@ def test_what_left_of_other_goods_or_to_others_is_no_part_of_the_line(
     assert [each.quantity for each in duo.last().licenses] == [Decimal(asked)]
 
 
+@pytest.mark.parametrize(
+    ("of_line", "set_aside"), [({}, "4"), ({"description": "terbium oxide powder"}, "10")]
+)
+def test_what_other_goods_left_on_is_not_set_aside_for_a_line_under_the_same_license(
+    of_line: dict[str, Any], set_aside: str
+) -> None:
+    duo = released("10", "cn-1")
+    ships(duo, "6")
+    duo.order(needs(of("10", 2, **of_line), "cn-1"))
+
+    assert (duo.last().decision, duo.last().revision) == ("RELEASED", 2)
+    duo.pass_time(DAY + timedelta(minutes=1))
+    assert duo.balance() == ("6", set_aside)
+
+
 def test_what_left_in_two_units_and_came_back_in_part_counts_for_nothing() -> None:
     duo = released("10", "cn-1")
     duo.office(license_granted("cn-2", quantity=Decimal(100)), "cn-2")
