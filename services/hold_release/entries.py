@@ -75,21 +75,24 @@ def let_go(turn: Turn, entry: Reservation, cause: str, *, not_shipped: bool = Fa
 
 
 def void(turn: Turn, entry: Reservation, cause: str) -> None:
-    """Give a reservation back and forget it, unless some of the line left on it."""
+    """Give a reservation back and forget it, unless goods left on it, or may have.
+
+    A shipment may be told when its recall is over, or though nothing was to have left.
+    """
     requests.say_void(turn, entry, cause)
-    if entry.shipped:
+    if entry.shipped or entry.ever_released:
         settle(turn, entry)
     else:
         forget(turn, entry)
 
 
 def settle(turn: Turn, entry: Reservation) -> None:
-    """Keep what goods left on: they may come back, and the license they left on hears of it."""
+    """Keep what goods left on, or may have: what is told of them yet, its license hears of."""
     replace_entry(turn, entry, state="settled", held=None, recall_at=None)
 
 
 def forget(turn: Turn, entry: Reservation) -> None:
-    """Drop a reservation that nothing left on."""
+    """Drop a reservation that nothing can have left on."""
     turn.update(
         reservations=tuple(
             other

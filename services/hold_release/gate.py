@@ -180,8 +180,7 @@ def _stale(turn: Turn, gate: Gate) -> None:
     del gate
     event: ReleaseStale = turn.record.event
     state = turn.state
-    releases = (*state.past, *((state.release,) if state.release else ()))
-    release = next((r for r in releases if r.decision_id == event.decision_id), None)
+    release = next((r for r in state.releases if r.decision_id == event.decision_id), None)
     if release is None:
         return
     if state.phase != "released" or release is not state.release:

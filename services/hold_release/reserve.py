@@ -38,7 +38,12 @@ def pursue(turn: Turn, needs: list[Need]) -> Progress:
     outcomes = [_pursue_one(turn, need) for need in needs]
     if "failed" in outcomes:
         return "failed"
-    return "waiting" if "waiting" in outcomes else "complete"
+    if "waiting" in outcomes:
+        return "waiting"
+    for entry in turn.state.reservations:
+        if entry.state == "withdrawn":
+            let_go(turn, entry, "another license serves")
+    return "complete"
 
 
 def _pursue_one(turn: Turn, need: Need) -> Progress:

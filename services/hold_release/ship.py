@@ -113,7 +113,7 @@ def _settle(turn: Turn, event: OrderShipped, *, released: bool) -> set[str]:
         regimes = dict.fromkeys(e.regime for e in _open_entries(turn, line.line_id))
         for regime in regimes:
             opened = [e for e in _open_entries(turn, line.line_id) if e.regime == regime]
-            drawn = _drawn(opened, released=released)
+            drawn = _drawn(opened, _named(turn.state, event), released=released)
             for entry, own in _divided(drawn, line):
                 _settle_one(turn, part, own, entry, whole=event.shipment_id)
                 closed.update([entry.reservation_id] if final else [])
@@ -136,11 +136,25 @@ def _open_entries(turn: Turn, line_id: str) -> list[Reservation]:
     ]
 
 
-def _drawn(opened: list[Reservation], *, released: bool) -> list[Reservation]:
-    """Choose what goods left on: all that the release that stands rests on, else the likeliest."""
+def _named(state: OrderState, event: OrderShipped) -> tuple[str, ...]:
+    """List what the release rested on that a shipment names, if it is known."""
+    named = (each for each in state.releases if each.decision_id == event.decision_id)
+    return next((each.reservations for each in named), ())
+
+
+def _drawn(
+    opened: list[Reservation], named: tuple[str, ...], *, released: bool
+) -> list[Reservation]:
+    """Choose what goods left on: all that the release that stands rests on, or the one named.
+
+    Else the likeliest.
+    """
     standing = [entry for entry in opened if entry.state in ("granted", "confirming")]
     if released and standing:
         return standing
+    rested = [entry for entry in opened if entry.reservation_id in named]
+    if rested:
+        return rested
     return [max(reversed(opened), key=lambda e: _likely(e, released=released))]
 
 
@@ -230,7 +244,8 @@ def _settle_one(
         final=shipped.final,
     )
     turn.to_ledger(entry.license_id, "settle", event, entry.reservation_id, shipped.shipment_id)
-    entries.replace_entry(turn, entry, shipped=entry.shipped + line.quantity)
+    names = (*entry.shipments, *([] if whole in entry.shipments else [whole]))
+    entries.replace_entry(turn, entry, shipped=entry.shipped + line.quantity, shipments=names)
 
 
 def _settlement(reservation_id: str, shipment_id: str) -> str:
@@ -324,7 +339,7 @@ def posted(turn: Turn, event: ReservationPosted) -> None:
 
 
 def returned(turn: Turn) -> None:
-    """Goods came back: on record, and told to each license that they left on.
+    """Goods came back: on record, and told to each license that their shipment left on.
 
     Whether it is credited the license says; none is for a shipment that nobody knows of.
     """
@@ -334,7 +349,11 @@ def returned(turn: Turn) -> None:
         return
     turn.update(returns=(*state.returns, event.return_id))
     for line in _summed(event.lines):
-        left_on = [e for e in turn.state.reservations if e.line_id == line.line_id and e.shipped]
+        left_on = [
+            entry
+            for entry in turn.state.reservations
+            if entry.line_id == line.line_id and event.shipment_id in entry.shipments
+        ]
         for regime in dict.fromkeys(entry.regime for entry in left_on):
             own = [entry for entry in left_on if entry.regime == regime]
             for entry, part in _divided([_of_what_left(entry) for entry in own], line):

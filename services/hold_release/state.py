@@ -72,7 +72,7 @@ class Reservation(Model):
     ]
     """leaving: of no use any more, but the goods may be on a truck (recall window).
 
-    settled: the goods left on it, and nothing more will; what comes back is told the ledger.
+    settled: given back, or all left. What is told of its goods yet is told the ledger.
     """
     quantity: Amount | None = None
     unit: str = ""
@@ -96,6 +96,8 @@ class Reservation(Model):
     shipped: Sum = ZERO
     """How much of the line left on it, in the line's own unit."""
     returned: Sum = ZERO
+    shipments: tuple[str, ...] = ()
+    """What left on it, by shipment."""
 
 
 class Release(Model):
@@ -106,6 +108,8 @@ class Release(Model):
     seq: int
     valid_until: Instant
     time_basis: Literal["log", "event"] = "log"
+    reservations: tuple[str, ...] = ()
+    """What it rested on."""
     value: str
     """The decision as written, so that a stale one can be sent again, byte for byte."""
 
@@ -208,6 +212,11 @@ class OrderState(Model):
         """
         told = self.shipped.get(line_id, {})
         return told.get(unit, ZERO) if told.keys() <= {unit} else ZERO
+
+    @property
+    def releases(self) -> tuple[Release, ...]:
+        """The release that stands or stood last, and earlier ones, as far as they are kept."""
+        return (*self.past, *((self.release,) if self.release else ()))
 
     @property
     def recall_at(self) -> datetime | None:

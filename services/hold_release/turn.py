@@ -163,6 +163,9 @@ class Turn:
             seq=event.seq,
             valid_until=valid_until,
             time_basis=self.time_basis,
+            reservations=tuple(
+                entry.reservation_id for entry in state.reservations if entry.state == "granted"
+            ),
             value=value.decode(),
         )
         self.update(
@@ -172,7 +175,7 @@ class Turn:
             reasons=(),
             votes=(),
             release=released,
-            past=(*state.past, *((state.release,) if state.release else ()))[-PAST_MAX:],
+            past=state.releases[-PAST_MAX:],
             answer_by=None,
             recheck_by=None,
             reservations=tuple(

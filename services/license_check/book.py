@@ -282,9 +282,12 @@ class Reservation(Model):
     @property
     def set_aside(self) -> tuple[Decimal, Decimal]:
         """What is still set aside for this line, in quantity and in value."""
+        return (ZERO, ZERO) if self.__dict__["state"] == "closed" else self.unused
+
+    @property
+    def unused(self) -> tuple[Decimal, Decimal]:
+        """What was granted and has not left, given back or not."""
         own = self.__dict__
-        if own["state"] == "closed":
-            return ZERO, ZERO
         rest, value = own["quantity"] - own["used_quantity"], own["value"]
         left = ZERO if value is None else value - own["used_value"]
         return rest if rest > ZERO else ZERO, left if left > ZERO else ZERO

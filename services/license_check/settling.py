@@ -124,10 +124,10 @@ def both_sides(known: Reservation) -> tuple[Measured, Measured] | None:
 
 
 def _quantity(license_: License, known: Reservation, told: Told) -> tuple[Decimal, str]:
-    """Measure what left as the license counts; what cannot be measured uses up all that is open."""
+    """Measure what left as the license counts; what cannot be measured uses up all the rest."""
     exact = _measured(license_, known, told)
     if exact is None:
-        return known.open_quantity, "unit_unknown_settled_in_full"
+        return known.unused[0], "unit_unknown_settled_in_full"
     return exact, "settled"
 
 
@@ -165,15 +165,15 @@ def _currency(known: Reservation, told: Told) -> str | None:
 
 
 def _value(known: Reservation, told: Told) -> tuple[Decimal, str | None]:
-    """Tell what a shipment is worth in the license's currency; unknown: all that is open."""
+    """Tell what a shipment is worth in the license's currency; unknown: all the rest."""
     currency, asked = _currency(known, told), known.request
     if told.value is None or asked is None or known.currency is None:
-        value = told.value if told.value is not None and asked is None else known.open_value
+        value = told.value if told.value is not None and asked is None else known.unused[1]
         return value, known.currency
     if currency is None or currency == known.currency:
         return told.value, known.currency
     found = exchanged(told.value, currency, known.currency, asked.conversions, asked_at(asked))
-    return (known.open_value if found is None else found), known.currency
+    return (known.unused[1] if found is None else found), known.currency
 
 
 def _delivered(terms: LicenseTerms | None, known: Reservation, used: Decimal) -> bool:

@@ -242,11 +242,10 @@ class Books:
             return
         held.shipments.add(told.shipment_id)
         held.wholes.add(told.of_shipment or told.shipment_id)
-        set_aside = held.open if rid in account.open else (ZERO, ZERO)
         quantity = what_left(account.terms, held, told)
-        quantity = set_aside[0] if quantity is None else quantity
+        quantity = held.open[0] if quantity is None else quantity
         value = value_left(account.terms, held, told)
-        value = set_aside[1] if value is None else value
+        value = held.open[1] if value is None else value
         held.left, held.left_value = held.left + quantity, held.left_value + value
         account.used, account.used_value = account.used + quantity, account.used_value + value
         short = account.terms.under_percent or ZERO
