@@ -84,7 +84,8 @@ def read(lexicon: Lexicon, original: str, *, purpose_only: bool = False) -> Read
     hits += _formulas(lexicon, text) + _symbols(lexicon, text)
     hits += misspelt(lexicon, text, hits)
     hits += _split(lexicon, text)
-    hits = [_graded(text, hit) for hit in hits]
+    signs = {hit.end + 1 for hit in hits if hit.sense.signal}
+    hits = [_graded(text, hit) for hit in hits if not _bears(text, hit, signs)]
     hits.sort(key=lambda h: (h.start, -h.end))
     if purpose_only:
         for place, hit in enumerate(hits):
@@ -119,6 +120,11 @@ def _graded(text: str, hit: Hit) -> Hit:
     if pattern and not hit.sense.signal and pattern.match(text, hit.end):
         return hit._replace(sense=_GRADE_WORD)
     return hit
+
+
+def _bears(text: str, hit: Hit, signs: set[int]) -> bool:
+    """Whether a word says that material bears the rare earth before it: no ball bearing."""
+    return hit.start in signs and text[hit.start : hit.end] == "bearing"
 
 
 _LONG_WORD = re.compile(r"[a-z]{5,}")

@@ -7,6 +7,7 @@ name); and beside finished goods no phrase speaks of a material by an unknown na
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import repeat
 from typing import NamedTuple
 
 from services.classification.text import is_cjk
@@ -48,6 +49,11 @@ _SALT = re.compile(
     r"carbonate|acetate|phosphate|oxalate|boride|carbide|nitride|silicide|hydride|chelate)s?"
 )
 """What makes a definite compound of the free element before it: an unknown word is its brand."""
+_HEAPS = re.compile(
+    r"(?:powders?|flakes?|cake|chunks?|lumps?|concentrates?|residues?|swarf|sludge|fines|ingots?|"
+    r"turnings|dross|precursors?|raffinate|eluate|slurry|feedstock)(?! ?(?:free|coat|spray|paint))"
+)
+"""What material comes as before it is made into goods."""
 _OF_ANY = frozenset((Kind.FORM, Kind.MIX, Kind.SHAPE))
 _CLASSES = frozenset((Kind.FORM, Kind.MIX))
 _MATTER = frozenset((Kind.BULK, Kind.STUFF, Kind.MIX, Kind.MACHINE))
@@ -80,7 +86,8 @@ _GRAINS = frozenset(
     (
         "granule", "granules", "granulate", "granulates", "pellet", "pellets", "flake", "flakes",
         "chips", "fines", "powder", "powders", "nanopowder", "crystal", "crystals", "lump", "lumps",
-        "target", "targets", "dispersion", "suspension", "slurry", "solution", "solutions", "grit",
+        "turnings", "scrap", "swarf", "target", "targets", "dispersion", "suspension", "slurry",
+        "solution", "solutions", "grit",
         "粉", "粉末", "颗粒", "粒", "溶液", "靶", "靶材",
     )
 )  # fmt: skip
@@ -191,11 +198,12 @@ def evidence(text: str, found: list[Piece], *, firm: bool, pure: bool) -> Eviden
             for phrase, head in zip(phrases, heads, strict=True)
         ]
     made = Kind.FORM not in heads and any(piece.kind is Kind.MAKER for piece in found)
-    finished = firm or made or Kind.GOODS in heads
+    goods = Kind.GOODS in heads and not any(map(_unnamed, heads, phrases, repeat(text)))
+    finished = firm or made or goods
     named = finished or not _MATTER.isdisjoint(heads)
     named = named or (Kind.WORKS in heads and any(map(_says, found)))
     named = named or REFERENCE.search(text) is not None
-    finished = finished or _bulk_first(phrases, heads)
+    finished = finished or (_MATERIALS.isdisjoint(heads) and any(map(_bulk, heads, phrases)))
     numbered = not _MACHINES.isdisjoint(heads) and _MATERIALS.isdisjoint(heads)
     for phrase, head in zip(phrases, heads, strict=True):
         strange = _strange(text, phrase, head, finished=finished and not pure, numbered=numbered)
@@ -204,9 +212,16 @@ def evidence(text: str, found: list[Piece], *, firm: bool, pure: bool) -> Eviden
     return Evidence(named)
 
 
-def _bulk_first(phrases: list[list[Piece]], heads: list[Kind]) -> bool:
-    """Whether the first phrase names a bulk material, by known words: what follows describes it."""
-    return heads[:1] == [Kind.BULK] and all(piece.kind not in _STRANGERS for piece in phrases[0])
+def _bulk(head: Kind, phrase: list[Piece]) -> bool:
+    """Whether a phrase names a bulk material by known words: what stands beside describes it."""
+    return head is Kind.BULK and all(piece.kind not in _STRANGERS for piece in phrase)
+
+
+def _unnamed(head: Kind, phrase: list[Piece], text: str) -> bool:
+    """Whether a phrase speaks of raw material without its name, not of what goods are made of."""
+    return head is Kind.FORM and any(
+        p.kind is Kind.FORM and _HEAPS.match(text, p.start) for p in phrase
+    )
 
 
 def _finish(text: str, phrase: list[Piece]) -> bool:

@@ -215,7 +215,7 @@ def _roles(text: str, hits: list[Hit], role: int) -> list[int]:
     for place, hit in enumerate(hits):
         if hit.sense.kind == "marker":
             name = hit.sense.name
-            if name == "content" and _fills(text, hits, place):
+            if name == "content" and (_fills(text, hits, place) or _WEIGHED.match(text, hit.end)):
                 role = MAIN
             elif name == "content":
                 role = CONTENT if role != PURPOSE else PURPOSE
@@ -235,6 +235,10 @@ _COUNTED = re.compile(
     r"(?<![a-z])(?:sets?|pairs?|lots?|packs?|batch(?:es)?|dozens?|rolls?|pallets?|pieces?|pcs|units?|"
     r"kgs?|grams?|tons?|tonnes?|supply|range|assortment|collection|quantity|consignment|shipment) $"
 )
+
+
+_WEIGHED = re.compile(r" ?\d[\d.,]* ?(?:kgs?|g|grams?|lbs?|oz|t|tons?|tonnes?)(?![a-z0-9%])")
+"""Goods with a weight of their own lie beside an article, not in it."""
 
 
 def _fills(text: str, hits: list[Hit], place: int) -> bool:

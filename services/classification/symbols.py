@@ -41,7 +41,8 @@ _FORMED = re.compile(
 )
 _WORDLIKE = frozenset(("la", "ce", "ho", "er", "tm", "y", "sc"))
 _GENERIC = (
-    "oxides?|chlorides?|carbonates?|nitrates?|fluorides?|hydroxides?|oxalates?|magnets?|"
+    "(?:double )?sul[fp]h?ates?|oxides?|chlorides?|carbonates?|nitrates?|fluorides?|"
+    "hydroxides?|oxalates?|magnets?|"
     "concentrates?|polishing|minerals?|ores?|alloys?|master alloys?|permanent magnets?|co magnets?|"
     "ferrosilicon|mg ferrosilicon|metals? (?:alloys?|mix)|mischmetal|"
     "(?:solvent )?extraction|separation|refin\\w+|smelt\\w+|recovery|recycling|leach\\w*|"
@@ -194,11 +195,12 @@ def _patterns(lexicon: Lexicon, every: str) -> tuple[tuple[re.Pattern[str], tupl
         rf"[a-z0-9)]: ?(?P<s>{every})(?:\d?\+)? ?[,+/] ?[a-z]{{1,2}}(?:\d?\+)?{_END}",
         rf"(?<![a-z0-9])(?P<s>{every}) ?\((?:i{{1,3}}|iv)(?:,iv|,i{{1,3}})?\)",
         rf"(?<![a-z0-9])(?P<s>{every})9\d(?:\.\d+)?(?![a-z0-9])",
+        rf"(?<![a-z0-9.])(?P<s>{every})[2-4]\\+",
         rf"(?<![a-z0-9.])(?P<s>{every}) ?(?:99\.\d+|\d ?n)(?![a-z0-9])",
     )
     share = r"\d+(?:\.\d+)? ?(?:wt|at|mass)?\.? ?%?"
     alloy = rf"(?<![a-z0-9])(?P<m>{_METALS}) ?{share} ?(?P<s>{every}){_END}"
-    tail = rf" ?\d{{0,2}}%?(?: master)? alloys?{_END}"
+    tail = rf" ?(?:\d{{1,2}}(?:[/: ]\d{{1,2}})?)?%?(?: master)? alloys?{_END}"
     pair = rf"(?<![a-z0-9])(?P<m>{_METALS}) (?P<s>{every}){tail}"
     turned = rf"(?<![a-z0-9])(?P<s>{every})\d{{0,2}} (?P<m>{_METALS}){tail}"
     zeros = rf"(?<![a-z0-9])(?P<s>{every})(?:203|407|6011|02)(?![a-z0-9])"

@@ -2,6 +2,7 @@
 
 import re
 
+from services.classification.chemistry import systematic
 from services.classification.lexicon import Lexicon
 from services.classification.text import Folded, is_cjk
 
@@ -37,7 +38,7 @@ def specific(lexicon: Lexicon, text: str) -> bool:
         vague = word in lexicon.vague_words or word.removesuffix("s") in lexicon.vague_words
         if 2 < len(word) <= _WORD_MAX and not vague and _VOWEL.search(word):
             return True
-    return False
+    return any(systematic(match.group()) for match in _NUMBERED.finditer(text))
 
 
 def _strange(char: str) -> bool:
