@@ -75,7 +75,8 @@ def world(root: str, seed: int, count: int, number: int, worlds: int) -> None:
 
 def make(root: Path, orders: int, processes: int, seed: int) -> None:
     """Make the archive, or go on where it was left; an archive that is there stays as it is."""
-    worlds = min(PARTITIONS, max(processes, -(-orders // WORLD_MAX)))
+    rounds = -(-orders // (WORLD_MAX * processes))  # so that no process waits for the last
+    worlds = min(PARTITIONS, rounds * processes)
     parts = root.with_name(f"{root.name}.seed-{seed}.{orders}-in-{worlds}")
     if root.exists() and not parts.exists():
         return
