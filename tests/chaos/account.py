@@ -252,6 +252,7 @@ class Books:
         enough = bool(short) and held.left >= held.quantity * (100 - short) / 100
         if told.final or enough:
             account.closed.add(rid)
+            account.delivered.add(rid)
             account.gone[rid] = held
             account.open.pop(rid, None)
 
