@@ -138,8 +138,11 @@ def _measured(license_: License, known: Reservation, told: Told) -> Decimal | No
         return told.quantity
     if terms is None or asked is None or terms.unit is None:
         return convert(told.quantity, told.unit, told.net_weight, known.unit)
-    weighed = sort_of(told.unit) == "mass" or told.net_weight is not None
-    if weighed and (terms.quantity_basis != "gross" or told.gross_weight is not None):
+    if terms.quantity_basis == "gross":
+        weighed = told.gross_weight is not None
+    else:
+        weighed = sort_of(told.unit) == "mass" or told.net_weight is not None
+    if weighed:
         found = measured(
             terms.quantity_basis, known.unit, asked.item, told.quantity, told.unit,
             told.net_weight, told.gross_weight,
@@ -215,13 +218,14 @@ def _with_shipment(
     """Count a shipment, once for all of its lines; name the limits it exceeds."""
     assert license_.terms is not None, "limits are terms"
     name = shipment_name(told.order_source, told.of_shipment or told.shipment_id)
-    counted = with_shipment(license_, name, quantity)
+    amount = conditions.in_shipment(license_.terms, told, quantity)
+    counted = with_shipment(license_, name, amount or ZERO)
     found = []
     most = conditions.shipments_max(license_.terms)
     if most is not None and counted.shipments_made > most and name not in license_.shipments:
         found.append(conditions.MAX_SHIPMENTS)
     limit = conditions.per_shipment(license_.terms)
-    if limit is not None and counted.shipments[name] > limit:
+    if limit is not None and (amount is None or counted.shipments[name] > limit):
         found.append(conditions.PER_SHIPMENT)
     return counted, tuple(found)
 

@@ -116,6 +116,8 @@ def what_left(terms: LicenseTerms, held: Reserved, told: Any) -> Decimal | None:
     """What left, by weight; else in proportion to what the line was granted; else unknown."""
     if told.unit == terms.unit and terms.quantity_basis == "net":
         return Decimal(told.quantity)
+    if terms.unit is None:
+        terms = terms.model_copy(update={"unit": held.request.unit})
     shipped = held.request.model_copy(
         update={
             "quantity": told.quantity, "unit": told.unit, "net_weight": told.net_weight,

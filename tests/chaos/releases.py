@@ -323,7 +323,7 @@ def none_outlives(logs: Logs, books: Books) -> Iterator[Violation]:
     contents = decided(logs)
     left: dict[str, set[str]] = defaultdict(set)
     for each in logs.firsts(CHECKS):
-        if isinstance(each.event, OrderShipped):
+        if isinstance(each.event, OrderShipped) and each.event.final:
             left[each.event.key] |= {line.line_id for line in each.event.lines}
     for account in books.accounts.values():
         for rid, held in account.open.items():
