@@ -5,10 +5,18 @@ from typing import Any
 
 import pytest
 
-from schemas.checks import ReservationRequested
-from schemas.licenses import LicenseAmended
+from schemas.checks import ReservationRequested, ReservationReturned
+from schemas.licenses import BalanceAdjusted, LicenseAmended
 from tests.support.asking import euc
-from tests.support.builders import adjust, license_granted, requested, settle, terms
+from tests.support.builders import (
+    T0,
+    adjust,
+    license_granted,
+    of_reservation,
+    requested,
+    settle,
+    terms,
+)
 from tests.support.folds import LedgerRun
 
 PIECES: dict[str, Any] = {"unit": "pcs", "net_weight": {"value": "5", "unit": "kg"}}
@@ -76,3 +84,44 @@ def test_documents_no_longer_required_are_drawn_under_no_more() -> None:
     assert run.license.documents == {}
     run.say(requested("r2", "12", **shown))
     assert run.license.reserved_quantity == Decimal(24)
+
+
+TOUCHED = BalanceAdjusted.model_validate(
+    {"adjustment_id": "a1", "license_id": "cn-1", "quantity": "1", "unit": "kg",
+     "document": "-", "officer": "ann", "note": "-"}
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("others", "state"), [("14", "open"), ("15", "withdrawn")])
+def test_a_part_counts_under_its_documents_for_no_more_than_it_is(others: str, state: str) -> None:
+    papers = euc(quantity=Decimal(20), unit="kg")
+    run = LedgerRun()
+    run.say(license_granted(requires=("euc",), quantity=Decimal(6)))
+    run.say(requested(partial=True, **papers))
+    assert run.reservation("r1").quantity == Decimal(6)
+    run.say(amended(1, requires=("euc",)))
+    run.say(requested("r2", "14", **papers))
+    run.say(settle("r2", "s1", others))
+    run.say(TOUCHED)
+
+    assert run.reservation("r1").state == state
+
+
+def test_what_came_back_is_drawn_under_no_document() -> None:
+    papers = euc(quantity=Decimal(20), unit="kg")
+    run = LedgerRun()
+    run.say(license_granted(requires=("euc",), return_credit="automatic"))
+    run.say(requested(**papers))
+    run.say(settle("r1", "s1", "6", final=False))
+    back = {
+        "shipment_id": "s1",
+        "return_id": "b1",
+        "returned_at": T0,
+        "quantity": "4",
+        "unit": "kg",
+    }
+    run.say(ReservationReturned.model_validate(of_reservation("r1") | back))
+    run.say(requested("r2", "14", **papers))
+    run.say(TOUCHED)
+
+    assert [run.reservation(name).state for name in ("r1", "r2")] == ["open", "open"]
