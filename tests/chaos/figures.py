@@ -22,8 +22,8 @@ class Reserved:
     request: ReservationRequested
     quantity: Decimal
     value: Decimal
-    stated: Decimal = ZERO
-    """How much of the line it covers, as the line counts."""
+    whole: ReservationRequested | None = None
+    """All that was asked for, where a part was granted."""
     left: Decimal = ZERO
     left_value: Decimal = ZERO
     shipments: set[str] = field(default_factory=set)
@@ -128,14 +128,15 @@ def what_left(terms: LicenseTerms, held: Reserved, told: Any) -> Decimal | None:
         return drawn(terms, shipped)
     except (ValueError, KeyError):
         pass
-    unit = held.request.unit
-    if (name(told.unit) in GRAMS) != (name(unit) in GRAMS) or not held.stated:
+    asked = held.whole or held.request
+    unit = asked.unit
+    if (name(told.unit) in GRAMS) != (name(unit) in GRAMS):
         return None
     try:
         part = Fraction(told.quantity) * unit_factor(told.unit, unit)
     except (KeyError, ValueError):
         return None
-    return up(Fraction(held.quantity) * part / Fraction(held.stated))
+    return up(Fraction(drawn(terms, asked)) * part / Fraction(asked.quantity))
 
 
 def value_left(terms: LicenseTerms, held: Reserved, told: Any) -> Decimal | None:

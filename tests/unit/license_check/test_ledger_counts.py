@@ -31,6 +31,12 @@ def amended(amendment: int, **changes: Any) -> LicenseAmended:
     return LicenseAmended.model_validate(terms(**changes).model_dump() | {"amendment": amendment})
 
 
+def came_back(quantity: str, unit: str = "kg") -> ReservationReturned:
+    back = {"shipment_id": "s1", "return_id": "b1", "returned_at": T0}
+    fields = of_reservation("r1") | back | {"quantity": quantity, "unit": unit}
+    return ReservationReturned.model_validate(fields)
+
+
 @pytest.mark.parametrize(
     ("told", "used"),
     [
@@ -84,6 +90,19 @@ def test_documents_no_longer_required_are_drawn_under_no_more() -> None:
     assert run.license.documents == {}
     run.say(requested("r2", "12", **shown))
     assert run.license.reserved_quantity == Decimal(24)
+
+
+@pytest.mark.parametrize("credit", ["automatic", "officer"])
+def test_pieces_that_leave_after_some_came_back_weigh_what_they_did(credit: str) -> None:
+    run = LedgerRun()
+    run.say(license_granted(return_credit=credit))
+    run.say(requested(**PIECES))
+    run.say(settle("r1", "s1", "10", unit="pcs"))
+    run.say(came_back("10", unit="pcs"))
+    credited = run.license.used_quantity
+    run.say(settle("r1", "s2", "4", unit="pcs"))
+
+    assert run.license.used_quantity - credited == Decimal(2)
 
 
 TOUCHED = BalanceAdjusted.model_validate(
