@@ -13,7 +13,7 @@ from schemas.orders import Weight
 from services.hold_release import entries, requests
 from services.hold_release.requests import ANSWER_WITHIN, totals_of
 from services.hold_release.settlement import Need
-from services.hold_release.state import Reservation, Totals
+from services.hold_release.state import ZERO, Reservation, Totals
 from services.hold_release.turn import Turn
 
 Use = Literal["same", "adjust", "no"]
@@ -183,6 +183,10 @@ def _refused(turn: Turn, entry: Reservation, event: ReservationPosted) -> None:
             "text": event.text or event.result,
             "ever_released": False,
             "recall_at": None,
+            # Nothing left on the question: what did, counts with the reservation.
+            "shipped": ZERO,
+            "returned": ZERO,
+            "shipments": (),
         }
     )
     # It holds the old total: what is let go now must never be taken back for the new one.

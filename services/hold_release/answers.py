@@ -54,8 +54,10 @@ def _shortened(turn: Turn, event: ReservationGranted) -> bool:
     """Take note that a license ends earlier than a reservation was told; a release is renewed."""
     entry = entries.find(turn.state, event.reservation_id)
     told = event.valid_to.isoformat()
-    if entry is None or event.result != "confirmed" or entry.state != "granted":
+    if entry is None or event.result != "confirmed":
         return False
+    if entry.state not in ("granted", "adjusting"):
+        return False  # it is confirmed before a release rests on it
     if entry.valid_to is None or told >= entry.valid_to:
         return False
     entries.replace_entry(turn, entry, valid_to=told)
@@ -101,6 +103,7 @@ def send_stale(turn: Turn) -> None:
         return
     turn.send_again(release)
     turn.update(stale=False, answer_by=None)
+    progress(turn)  # what it rests on may end earlier now
 
 
 def expire(turn: Turn, text: str) -> None:

@@ -108,10 +108,13 @@ def _assessed(turn: Turn, gate: Gate) -> None:
         faults=_distinct([*kept, *faults]),
         findings=event.findings if newer else _distinct([*state.findings, *event.findings]),
         unassigned=() if newer else state.unassigned,
-        recheck_by=None if newer or event.check >= state.asked_check else state.recheck_by,
+        recheck_by=state.recheck_by if newer or event.check < state.asked_check else None,
         cancelled_revision=state.cancelled_revision if left else event.revision,
     )
-    if left is not None and left is not event and turn.state.asked_check == event.check:
+    if newer and state.recheck_by is not None:
+        # Of the revision before: this one may have been classified before there was cause for it.
+        officers.ask_for_recheck(turn, "amended", turn.record.id)
+    elif left is not None and left is not event and turn.state.asked_check == event.check:
         officers.ask_for_recheck(turn, "lines_cancelled", turn.record.id)
     reserve.drop_useless(turn, list(needs_of(turn.state)))
     _forget_refusals(turn)

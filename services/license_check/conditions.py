@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Final
 
 from schemas.base import plain
+from schemas.checks import ReservationSettled
 from schemas.decisions import HoldReason
 from schemas.licenses import LicenseTerms
 from services.license_check.documents import names_end_users
@@ -31,6 +32,8 @@ _NAMES: Final = frozenset(
 )
 
 
+Moved = Asked | ReservationSettled
+"""What says how much of a line a shipment takes."""
 _MOST: Final = 3650
 """Days or shipments that a condition may state."""
 
@@ -110,6 +113,17 @@ def per_shipment(terms: LicenseTerms) -> Decimal | None:
     return convert(found.amount, found.measure, None, terms.unit or found.measure) or Decimal(0)
 
 
+def in_shipment(terms: LicenseTerms, moved: Moved, drawn: Decimal) -> Decimal | None:
+    """Tell what a shipment draws in the unit its limit is in; None where nothing says.
+
+    A license that counts no quantity has no unit, and draws each line in the line's own.
+    """
+    found = find(terms, PER_SHIPMENT)
+    if terms.unit is not None or found is None:
+        return drawn
+    return convert(moved.quantity, moved.unit, moved.net_weight, found.measure)
+
+
 def open_condition(terms: LicenseTerms, asked: Asked, drawn: Draw) -> Refusal | None:
     """Name the first condition that the facts do not meet, or that cannot be evaluated."""
     for text in terms.conditions:
@@ -161,8 +175,10 @@ def _above(found: Condition, asked: Asked) -> str:
 
 def _in_one_shipment(found: Condition, terms: LicenseTerms, asked: Asked, drawn: Draw) -> str:
     """An order that ships complete ships its line at once; in parts, the shipments are judged."""
-    limit = per_shipment(terms)
-    if limit is None or asked.shipping == "partial" or drawn.quantity <= limit:
+    limit, whole = per_shipment(terms), in_shipment(terms, asked, drawn.quantity)
+    if not limit or whole is None:
+        return f"allows {plain(found.amount)} {found.measure} a shipment, which is not comparable"
+    if asked.shipping == "partial" or whole <= limit:
         return ""
     return (
         f"allows {plain(found.amount)} {found.measure} a shipment; the line would draw more at once"

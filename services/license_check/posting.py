@@ -33,7 +33,8 @@ def posted(license_: License, before: Reservation | None, after: Reservation) ->
         used_value=used_value + after.used_value,
     )
     terms = license_.terms
-    if terms is not None and (after.documents or (terms.max_shipments or terms.conditions)):
+    papers = after.documents or (before is not None and before.documents)
+    if terms is not None and (papers or terms.max_shipments or terms.conditions):
         moved = _counted(moved, before, after)
     moved.count()
     return moved

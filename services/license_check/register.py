@@ -6,7 +6,7 @@ An event that cannot be applied is not applied in any part, and says so (License
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -352,18 +352,24 @@ def _no_longer(
     if state is not None:
         return state
     days = days_of(request, partition.log_time)
-    covered = coverage(license_.terms, request, days, _of_others(license_, reservation))
+    covered = coverage(license_.terms, request, days, license_.documents)
+    if isinstance(covered, Refusal) and reservation.documents:
+        covered = coverage(license_.terms, request, days, _of_others(license_, reservation, days))
     return covered.reason if isinstance(covered, Refusal) else None
 
 
-def _of_others(license_: License, reservation: Reservation) -> Usage:
-    """Tell what others drew under each document."""
-    if not reservation.documents:
-        return license_.documents
+def _of_others(license_: License, reservation: Reservation, days: tuple[date, ...]) -> Usage:
+    """Tell what others drew under each document, so that its own draw is counted once more.
+
+    Less than it asks for counts where a part was granted, or came back.
+    """
+    assert license_.terms is not None and reservation.request is not None, "checked by the caller"
     own = reservation.open_quantity + reservation.used_quantity
+    asked = coverage(license_.terms, reservation.request, days)
+    more = ZERO if isinstance(asked, Refusal) else max(asked.quantity - own, ZERO)
     others: dict[str, Decimal] = dict(license_.documents)
     for key in reservation.documents:
-        others[key] = others.get(key, ZERO) - own
+        others[key] = others.get(key, ZERO) - own - more
     return others
 
 

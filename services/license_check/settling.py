@@ -132,31 +132,32 @@ def _quantity(license_: License, known: Reservation, told: Told) -> tuple[Decima
 
 
 def _measured(license_: License, known: Reservation, told: Told) -> Decimal | None:
-    """By what the shipment weighs; else in proportion to what the line was granted."""
+    """By what the shipment weighs; else in proportion to what the line is."""
     terms, asked = license_.terms, known.request
-    if told.unit == known.unit and terms is not None and terms.quantity_basis == "net":
-        return told.quantity
     if terms is None or asked is None or terms.unit is None:
         return convert(told.quantity, told.unit, told.net_weight, known.unit)
-    weighed = sort_of(told.unit) == "mass" or told.net_weight is not None
-    if weighed and (terms.quantity_basis != "gross" or told.gross_weight is not None):
+    if told.unit == terms.unit and terms.quantity_basis == "net":
+        return told.quantity
+    if terms.quantity_basis == "gross":
+        weighed = told.gross_weight is not None
+    else:
+        weighed = sort_of(told.unit) == "mass" or told.net_weight is not None
+    if weighed:
         found = measured(
-            terms.quantity_basis, known.unit, asked.item, told.quantity, told.unit,
+            terms.quantity_basis, terms.unit, asked.item, told.quantity, told.unit,
             told.net_weight, told.gross_weight,
         )  # fmt: skip
         if found is not None:
             return found
-    return _in_proportion(known, told)
-
-
-def _in_proportion(known: Reservation, told: Told) -> Decimal | None:
-    stated = known.stated()
-    if stated is None or not stated.quantity:
+    whole = measured(
+        terms.quantity_basis, terms.unit, asked.item, asked.quantity, asked.unit,
+        asked.net_weight, asked.gross_weight,
+    )  # fmt: skip
+    quantity = convert(told.quantity, told.unit, told.net_weight, asked.unit)
+    if whole is None or quantity is None:
         return None
-    quantity = convert(told.quantity, told.unit, told.net_weight, stated.unit)
-    if quantity is None:
-        return None
-    return rounded_up(Fraction(known.quantity) * Fraction(quantity) / Fraction(stated.quantity))
+    # Of what was asked for, not of what is granted: that is less once goods came back.
+    return rounded_up(Fraction(whole) * Fraction(quantity) / Fraction(asked.quantity))
 
 
 def _currency(known: Reservation, told: Told) -> str | None:
@@ -215,13 +216,14 @@ def _with_shipment(
     """Count a shipment, once for all of its lines; name the limits it exceeds."""
     assert license_.terms is not None, "limits are terms"
     name = shipment_name(told.order_source, told.of_shipment or told.shipment_id)
-    counted = with_shipment(license_, name, quantity)
+    amount = conditions.in_shipment(license_.terms, told, quantity)
+    counted = with_shipment(license_, name, amount or ZERO)
     found = []
     most = conditions.shipments_max(license_.terms)
     if most is not None and counted.shipments_made > most and name not in license_.shipments:
         found.append(conditions.MAX_SHIPMENTS)
     limit = conditions.per_shipment(license_.terms)
-    if limit is not None and counted.shipments[name] > limit:
+    if limit is not None and (amount is None or counted.shipments[name] > limit):
         found.append(conditions.PER_SHIPMENT)
     return counted, tuple(found)
 

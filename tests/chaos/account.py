@@ -177,7 +177,7 @@ class Books:
             account.terms, asked, days(asked, now), account.under_documents()
         )  # fmt: skip
         account.open[rid] = Reserved(
-            asked.key, facts, quantity, value, stated=facts.quantity, documents=documents
+            asked.key, facts, quantity, value, whole=asked, documents=documents
         )
 
     def _unfit(self, account: Account, asked: ReservationRequested, now: datetime) -> list[str]:
@@ -277,7 +277,8 @@ class Books:
         share = Fraction(held.left_value) * Fraction(quantity) / Fraction(held.left or 1)
         value = credit(account.terms, held, told, share)
         held.left, held.left_value = held.left - quantity, held.left_value - value
-        held.quantity, held.value = held.quantity - quantity, max(held.value - value, ZERO)
+        held.quantity = max(held.quantity - quantity, ZERO)
+        held.value = max(held.value - value, ZERO)
         account.used, account.used_value = account.used - quantity, account.used_value - value
 
     def adjusted(self, account: Account, each: Entry, answers: list[Any], now: datetime) -> None:
@@ -303,7 +304,7 @@ class Books:
         for fault in self._unfit(account, facts, now):
             self.say("I3", each, f"adjusted {told.reservation_id}: {fault}")
         before = account.left()
-        held.quantity, held.stated = drawn(account.terms, facts), told.quantity
+        held.quantity, held.whole = drawn(account.terms, facts), facts
         held.value = worth(account.terms, facts, told.value) or ZERO
         held.request = facts
         for was, left in zip(before, account.left(), strict=True):

@@ -22,8 +22,8 @@ class Reserved:
     request: ReservationRequested
     quantity: Decimal
     value: Decimal
-    stated: Decimal = ZERO
-    """How much of the line it covers, as the line counts."""
+    whole: ReservationRequested | None = None
+    """All that was asked for, where a part was granted."""
     left: Decimal = ZERO
     left_value: Decimal = ZERO
     shipments: set[str] = field(default_factory=set)
@@ -118,6 +118,8 @@ def what_left(terms: LicenseTerms, held: Reserved, told: Any) -> Decimal | None:
     """What left, by weight; else in proportion to what the line was granted; else unknown."""
     if told.unit == terms.unit and terms.quantity_basis == "net":
         return Decimal(told.quantity)
+    if terms.unit is None:
+        terms = terms.model_copy(update={"unit": held.request.unit})
     shipped = held.request.model_copy(
         update={
             "quantity": told.quantity, "unit": told.unit, "net_weight": told.net_weight,
@@ -128,14 +130,15 @@ def what_left(terms: LicenseTerms, held: Reserved, told: Any) -> Decimal | None:
         return drawn(terms, shipped)
     except (ValueError, KeyError):
         pass
-    unit = held.request.unit
-    if (name(told.unit) in GRAMS) != (name(unit) in GRAMS) or not held.stated:
+    asked = held.whole or held.request
+    unit = asked.unit
+    if (name(told.unit) in GRAMS) != (name(unit) in GRAMS):
         return None
     try:
         part = Fraction(told.quantity) * unit_factor(told.unit, unit)
     except (KeyError, ValueError):
         return None
-    return up(Fraction(held.quantity) * part / Fraction(held.stated))
+    return up(Fraction(drawn(terms, asked)) * part / Fraction(asked.quantity))
 
 
 def value_left(terms: LicenseTerms, held: Reserved, told: Any) -> Decimal | None:

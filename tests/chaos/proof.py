@@ -9,7 +9,7 @@ from typing import Any
 from schemas.checks import ReservationRequested
 from schemas.licenses import ANY, LicenseTerms
 from schemas.orders import Document
-from tests.chaos.measures import GRAMS, drawn, name, stops, unit_factor
+from tests.chaos.measures import drawn, name, stops, unit_factor
 
 
 def broken_conditions(terms: LicenseTerms, request: ReservationRequested) -> Iterator[str]:
@@ -26,8 +26,7 @@ def broken_conditions(terms: LicenseTerms, request: ReservationRequested) -> Ite
             ),
             "report_within_days": True,
             "max_shipments": True,
-            "quantity_per_shipment": request.shipping == "partial"
-            or _at_once(terms, request, value),
+            "quantity_per_shipment": _at_once(terms, request, value),
             "value_per_order": request.order_value is not None
             and value.endswith(str(request.currency))
             and request.order_value <= Decimal(value.split()[0]),
@@ -39,8 +38,10 @@ def broken_conditions(terms: LicenseTerms, request: ReservationRequested) -> Ite
 def _at_once(terms: LicenseTerms, request: ReservationRequested, value: str) -> bool:
     try:
         number, unit = value.split(maxsplit=1)
-        most = Fraction(number) * GRAMS[name(unit)] / GRAMS[name(terms.unit or "")]
-        return drawn(terms, request) <= most
+        if terms.unit is None:
+            terms = terms.model_copy(update={"unit": unit})
+        most = Fraction(number) * unit_factor(unit, terms.unit or "")
+        return drawn(terms, request) <= most or request.shipping == "partial"
     except (KeyError, IndexError, ValueError):
         return False
 

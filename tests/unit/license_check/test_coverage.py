@@ -29,6 +29,9 @@ from tests.support.asking import (
     replace_country,
 )
 
+A_SHIPMENT: dict[str, Any] = MONEY | {
+    "quantity": None, "unit": None, "conditions": ("quantity_per_shipment=6 kg",),
+}  # fmt: skip
 COVERED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "as it is": ({}, {}),
     "holder in other letters": ({"holder": " ACME"}, {}),
@@ -94,6 +97,10 @@ COVERED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "more than a shipment may carry, in parts": (
         {"conditions": ("quantity_per_shipment: 4000 g",)},
         {"shipping": "partial"},
+    ),
+    "as much as a shipment may carry, where money alone is counted": (
+        A_SHIPMENT,
+        {"quantity": Decimal(5000), "unit": "g"},
     ),
     "shipments are counted": ({"max_shipments": 3}, {}),
     "within the cap": (
@@ -213,6 +220,17 @@ NOT_COVERED: dict[str, tuple[R, dict[str, Any], dict[str, Any]]] = {
         R.CONDITION_OPEN,
         {"conditions": ("quantity_per_shipment=4 kg",)},
         {},
+    ),
+    "tonnes where a shipment may carry kilograms": (
+        R.CONDITION_OPEN,
+        A_SHIPMENT,
+        {"quantity": Decimal(3), "unit": "t"},
+    ),
+    "pieces where a shipment may carry kilograms": (R.CONDITION_OPEN, A_SHIPMENT, PIECES),
+    "pieces in parts where a shipment may carry kilograms": (
+        R.CONDITION_OPEN,
+        A_SHIPMENT,
+        PIECES | {"shipping": "partial"},
     ),
     "above the cap": (
         R.CONDITION_OPEN,
