@@ -46,7 +46,7 @@ _GENERIC = (
     "concentrates?|polishing|minerals?|ores?|alloys?|master alloys?|permanent magnets?|co magnets?|"
     "ferrosilicon|mg ferrosilicon|metals? (?:alloys?|mix)|mischmetal|"
     "(?:solvent )?extraction|separation|refin\\w+|smelt\\w+|recovery|recycling|leach\\w*|"
-    "raffinates?|liquors?|eluates?|hydromet\\w*|processing|sx"
+    "heavy|light|middle|group|feed|elements?|circuits?|plants?|raffinates?|liquors?|eluates?|hydromet\\w*|processing|sx"
 )
 
 
