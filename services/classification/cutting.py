@@ -18,6 +18,12 @@ _SYMBOL = re.compile(
     r"|(?:nd|sm|gd|tb|dy|yb|lu)(?= (?:metal|chips|lumps|ingots?|pieces|chunks|powder|oxide|alloy)))"
 )
 """The symbol of a rare earth before a purity or a form."""
+_FREE_SYMBOL = re.compile(
+    r"(?<![a-z0-9.:/])(?:ti|al|cu|ni|zr|ta|mo|cr|si|zn|sn|ag|au|pt|pd|nb|hf|mn|fe|mg|bi|sb|pb|ga|ge|"
+    r"te|ru|rh|ir)"
+    r"(?= (?:sputter\w* )?(?:targets?|metal|foil|sheet|wire|powder|pellets|granules)(?![a-z]))"
+)
+"""The symbol of a free metal before a form of it."""
 _ONES = b"\x01" * 64
 _PAIR = re.compile(
     r"(?<![a-z0-9.])(?:la|ce|pr|nd|sm|eu|gd|tb|dy|ho|er|tm|yb|lu|sc)[ :/+-]"
@@ -41,6 +47,7 @@ def pieces(vocabulary: Vocabulary, text: str, sure: list[Piece], loose: list[Pie
         *sure,
         *(Piece(*m.span(), Kind.CHEMICAL) for m in _PAIR.finditer(text)),
         *(Piece(*m.span(), Kind.CHEMICAL) for m in _SYMBOL.finditer(text)),
+        *(Piece(*m.span(), Kind.STUFF) for m in _FREE_SYMBOL.finditer(text)),
     ]
     covered = bytearray(len(text))
     signs = [] if text.isascii() else list(vocabulary.signs(text))

@@ -35,7 +35,8 @@ _MADE_OF = {Kind.BULK: Kind.STUFF, Kind.STUFF: Kind.STUFF, Kind.PRODUCE: Kind.GO
 """What a class of material is named by, and what it is then: zinc oxide, milk powder."""
 _STUFFS = frozenset((Kind.BULK, Kind.STUFF))
 _MATERIALS = frozenset((Kind.FORM, Kind.MIX, Kind.STUFF, Kind.SHAPE))
-_MODEL = 4
+_MODEL, _INITIALS = 4, 3
+"""So short a word is part of a model number, or initials: no name of a material by itself."""
 _HOSTS = frozenset((Kind.SHAPE, Kind.STUFF))
 _DOPED = re.compile(
     r" (?:modified|doped|activated|exchanged|stabili[sz]ed|enriched|containing|bearing|coated|"
@@ -45,7 +46,7 @@ _DOPED = re.compile(
 _SALT = re.compile(
     r"(?:(?:mon|di|tri|tetra|penta|hexa|hept|sesqui|per|sub|hydr|oxy)o?)?"
     r"(?:oxide|hydroxide|fluoride|chloride|bromide|iodide|sul[fp]h?ide|sul[fp]h?ate|nitrate|"
-    r"carbonate|acetate|phosphate|oxalate|boride|carbide|nitride|silicide|hydride|chelate)s?"
+    r"carbonate|acetate|phosphate|oxalate|boride|carbide|nitride|silicide|hydride|chelate|metal)s?"
 )
 """What makes a definite compound of the free element before it: an unknown word is its brand."""
 _HEAPS = re.compile(
@@ -184,7 +185,8 @@ def _strange(
         beside = phrase[place + 1].kind if place + 1 < len(phrase) else Kind.NOTHING
         named = beside in _CLASSES or (sign and beside in _STUFFS)
         named = named or (bulk and (beside in _HOSTS or bool(_DOPED.match(text, piece.end))))
-        if named or (every and (signs or not sign)):
+        short = not sign and piece.end - piece.start <= _INITIALS
+        if named or (every and not short and (signs or not sign)):
             return piece
     return None
 

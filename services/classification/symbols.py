@@ -201,8 +201,8 @@ def _patterns(lexicon: Lexicon, every: str) -> tuple[tuple[re.Pattern[str], tupl
     share = r"\d+(?:\.\d+)? ?(?:wt|at|mass)?\.? ?%?"
     alloy = rf"(?<![a-z0-9])(?P<m>{_METALS}) ?{share} ?(?P<s>{every}){_END}"
     tail = rf" ?(?:\d{{1,2}}(?:[/: ]\d{{1,2}})?)?%?(?: master)? alloys?{_END}"
-    pair = rf"(?<![a-z0-9])(?P<m>{_METALS}) (?P<s>{every}){tail}"
-    turned = rf"(?<![a-z0-9])(?P<s>{every})\d{{0,2}} (?P<m>{_METALS}){tail}"
+    pair = rf"(?<![a-z0-9])(?P<m>{_METALS})[ /](?P<s>{every}){tail}"
+    turned = rf"(?<![a-z0-9])(?P<s>{every})\d{{0,2}}[ /](?P<m>{_METALS}){tail}"
     zeros = rf"(?<![a-z0-9])(?P<s>{every})(?:203|407|6011|02)(?![a-z0-9])"
     ligand = rf"(?<![a-z0-9])(?P<s>{every})\([a-z0-9,]{{2,9}}\)\d"
     return (
