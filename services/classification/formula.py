@@ -92,7 +92,10 @@ def elements(token: str, wanted: frozenset[str]) -> tuple[str, ...]:
         return ()
     for cased in sorted(_readings(token), key=lambda reading: "(Co3)" in reading):
         found = _amounts(cased)
-        if any(s.lower() in wanted for s in found) and _plausible(found, wanted, token):
+        ours = {s.lower() for s in found if s.lower() in wanted}
+        if ours == {"pm"} and not token.startswith("pm"):  # nobody sells it, and ISPM15 is none
+            continue
+        if ours and _plausible(found, wanted, token):
             return tuple(s.lower() for s in found)
     return ()
 

@@ -54,6 +54,7 @@ _HEAPS = re.compile(
     r"turnings|dross|precursors?|raffinate|eluate|slurry|feedstock)(?! ?(?:free|coat|spray|paint))"
 )
 """What material comes as before it is made into goods."""
+_FINISHED = frozenset((Kind.GOODS, Kind.PRODUCE))
 _OF_ANY = frozenset((Kind.FORM, Kind.MIX, Kind.SHAPE))
 _CLASSES = frozenset((Kind.FORM, Kind.MIX))
 _MATTER = frozenset((Kind.BULK, Kind.STUFF, Kind.MIX, Kind.MACHINE))
@@ -185,10 +186,22 @@ def _strange(
         beside = phrase[place + 1].kind if place + 1 < len(phrase) else Kind.NOTHING
         named = beside in _CLASSES or (sign and beside in _STUFFS)
         named = named or (bulk and (beside in _HOSTS or bool(_DOPED.match(text, piece.end))))
+        if Kind.PACKING in kinds and head is Kind.GOODS and _owned(phrase, place):
+            continue
         short = not sign and piece.end - piece.start <= _INITIALS
         if named or (every and not short and (signs or not sign)):
             return piece
     return None
+
+
+def _owned(phrase: list[Piece], place: int) -> bool:
+    """Whether goods stand behind a word, before what they come in: basmati rice, bag."""
+    behind = phrase[place + 1 :]
+    return any(
+        piece.kind in _FINISHED
+        and (at + 1 == len(behind) or behind[at + 1].kind is not Kind.PACKING)
+        for at, piece in enumerate(behind)
+    )
 
 
 def _model(token: str) -> bool:

@@ -313,9 +313,10 @@ def _context(states: list[Phrase], kinds: list[str], facts: dict[str, tuple[int,
     if "for:re" in facts or "re_generic" in facts:
         return True
     article = "article" in kinds
+    immaterial = not set(_IMMATERIAL).isdisjoint(kinds)
     return any(
         s.signal
-        and (not s.built_in or kind in _IMMATERIAL)
+        and (not s.built_in or immaterial)
         and (kind in _WORKS or s.works or (not article and not s.inside))
         for s, kind in zip(states, kinds, strict=True)
     )
