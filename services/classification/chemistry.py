@@ -28,7 +28,7 @@ _GROUPS = (
 )
 _ENDS = (
     "ane|ene|yne|anol|enol|diol|triol|thiol|one|dione|anal|oic|ic|ate|ite|ide|ine|amine|amide|"
-    "imide|imine|oxide|oxime|nitrile|ether|ester|acid|aldehyde|ketone|ose|oside|azole|azine|idine|"
+    "imide|imine|amido|imido|amino|oxide|oxime|nitrile|ether|ester|acid|aldehyde|ketone|ose|oside|azole|azine|idine|"
     "onium|ium|oxane|siloxane|silane|silazane|borane|borate|phosphine|phosphite|phosphate|sulfate|"
     "sulfite|sulfide|sulfone|sulfoxide|sulfonate|sulfonamide|sulfonic|sulfuric|carbonate|carboxylate|"
     "carboxylic|carbamate|cyanate|isocyanate|cyanide|nitrate|nitrite|nitride|azide|hydride|hydrazide|"

@@ -72,6 +72,10 @@ _NO_BRACKETS = str.maketrans("", "", "()[]")
 _SYMBOL = re.compile(r"[A-Z][a-z]?")
 
 
+_WATER = re.compile(r"[.·*(\[]+(?:\d+|[xn])?h2o[)\]]*$")
+"""The water of a hydrate: .6H2O, .xH2O, (H2O)."""
+
+
 @lru_cache(maxsize=16384)
 def elements(token: str, wanted: frozenset[str]) -> tuple[str, ...]:
     """Read a folded token as a formula; give its elements when one is wanted and it makes sense.
@@ -79,7 +83,7 @@ def elements(token: str, wanted: frozenset[str]) -> tuple[str, ...]:
     `wanted` holds lower-case symbols. Case is gone, so every reading is tried (co is cobalt or
     carbon and oxygen); a reading counts only with a plausible stoichiometry.
     """
-    token = token.rstrip(".·([")
+    token = _WATER.sub("", token.rstrip(".·(["))
     if token.isalpha() or not _DIGIT.search(token):
         return run_of_symbols(token, wanted, clear=True)
     if not any(symbol in token for symbol in wanted):
@@ -88,7 +92,10 @@ def elements(token: str, wanted: frozenset[str]) -> tuple[str, ...]:
         return ()
     for cased in sorted(_readings(token), key=lambda reading: "(Co3)" in reading):
         found = _amounts(cased)
-        if any(s.lower() in wanted for s in found) and _plausible(found, wanted, token):
+        ours = {s.lower() for s in found if s.lower() in wanted}
+        if ours == {"pm"} and not token.startswith("pm"):  # nobody sells it, and ISPM15 is none
+            continue
+        if ours and _plausible(found, wanted, token):
             return tuple(s.lower() for s in found)
     return ()
 

@@ -16,7 +16,8 @@ from rapidfuzz.distance import OSA
 
 from services.classification import formula
 from services.classification.lexicon import Lexicon, Sense
-from services.classification.phrases import Hit, Reading, absent, read_phrase, relate
+from services.classification.phrases import Reading, absent, read_phrase, relate
+from services.classification.roles import Hit
 from services.classification.symbols import symbols_of
 from services.classification.text import fold, is_cjk
 from services.classification.wording import content_words, specific
@@ -110,6 +111,7 @@ def read(lexicon: Lexicon, original: str, *, purpose_only: bool = False) -> Read
 _GRADE_WORD = Sense("grade_word", "other", ("grade_word",), signal=False)
 _GRADE = re.compile(r" ?(?:grade(?![a-z])|级)")
 _ANY_GRADE = re.compile(r" grade(?![a-z]| ?[:n]? ?\d)")
+_FEED = re.compile(r" ?(?:原料|级|feedstock|raw material|grade(?![a-z]))")
 """`magnet grade N42` is a magnet; `alloy, magnet grade` is none."""
 
 
@@ -117,6 +119,8 @@ def _graded(text: str, hit: Hit) -> Hit:
     """Read the name of an article before `grade` as a quality of the goods: scintillator grade."""
     named = hit.sense.kind == "article" or "fibre" in hit.sense.facts
     pattern = _ANY_GRADE if "magnet" in hit.sense.facts else _GRADE if named else None
+    if "phosphor" in hit.sense.facts:
+        pattern = _FEED
     if pattern and not hit.sense.signal and pattern.match(text, hit.end):
         return hit._replace(sense=_GRADE_WORD)
     return hit

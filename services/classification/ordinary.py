@@ -6,12 +6,12 @@ name); and beside finished goods no phrase speaks of a material by an unknown na
 """
 
 import re
-from collections.abc import Iterable, Iterator
 from itertools import repeat
 from typing import NamedTuple
 
+from services.classification.cutting import COUNTED, MACHINES, phrases_of
 from services.classification.text import is_cjk
-from services.classification.vocabulary import Kind, Piece, Vocabulary
+from services.classification.vocabulary import Kind, Piece
 from services.classification.wording import REFERENCE
 
 _NAMES = frozenset(
@@ -34,9 +34,9 @@ _SAYING = frozenset((Kind.GOODS, Kind.PRODUCE, Kind.BULK, Kind.STUFF, Kind.MAKER
 _MADE_OF = {Kind.BULK: Kind.STUFF, Kind.STUFF: Kind.STUFF, Kind.PRODUCE: Kind.GOODS}
 """What a class of material is named by, and what it is then: zinc oxide, milk powder."""
 _STUFFS = frozenset((Kind.BULK, Kind.STUFF))
-_MACHINES = frozenset((Kind.MACHINE, Kind.WORKS))
 _MATERIALS = frozenset((Kind.FORM, Kind.MIX, Kind.STUFF, Kind.SHAPE))
-_MODEL = 4
+_MODEL, _INITIALS = 4, 3
+"""So short a word is part of a model number, or initials: no name of a material by itself."""
 _HOSTS = frozenset((Kind.SHAPE, Kind.STUFF))
 _DOPED = re.compile(
     r" (?:modified|doped|activated|exchanged|stabili[sz]ed|enriched|containing|bearing|coated|"
@@ -46,7 +46,7 @@ _DOPED = re.compile(
 _SALT = re.compile(
     r"(?:(?:mon|di|tri|tetra|penta|hexa|hept|sesqui|per|sub|hydr|oxy)o?)?"
     r"(?:oxide|hydroxide|fluoride|chloride|bromide|iodide|sul[fp]h?ide|sul[fp]h?ate|nitrate|"
-    r"carbonate|acetate|phosphate|oxalate|boride|carbide|nitride|silicide|hydride|chelate)s?"
+    r"carbonate|acetate|phosphate|oxalate|boride|carbide|nitride|silicide|hydride|chelate|metal)s?"
 )
 """What makes a definite compound of the free element before it: an unknown word is its brand."""
 _HEAPS = re.compile(
@@ -54,6 +54,7 @@ _HEAPS = re.compile(
     r"turnings|dross|precursors?|raffinate|eluate|slurry|feedstock)(?! ?(?:free|coat|spray|paint))"
 )
 """What material comes as before it is made into goods."""
+_FINISHED = frozenset((Kind.GOODS, Kind.PRODUCE))
 _OF_ANY = frozenset((Kind.FORM, Kind.MIX, Kind.SHAPE))
 _CLASSES = frozenset((Kind.FORM, Kind.MIX))
 _MATTER = frozenset((Kind.BULK, Kind.STUFF, Kind.MIX, Kind.MACHINE))
@@ -80,8 +81,6 @@ _COATED = re.compile(
 """What makes the name of a material before it a quality of other goods."""
 _OPEN = frozenset((Kind.UNKNOWN, Kind.CHEMICAL, Kind.FORM))
 _STRANGERS = frozenset((Kind.UNKNOWN, Kind.CHEMICAL))
-_COUNTED = frozenset((Kind.SHAPE, Kind.UNIT, Kind.PACKING))
-"""What a number before it makes an amount of: 10 sets."""
 _GRAINS = frozenset(
     (
         "granule", "granules", "granulate", "granulates", "pellet", "pellets", "flake", "flakes",
@@ -92,27 +91,6 @@ _GRAINS = frozenset(
     )
 )  # fmt: skip
 """Forms in which a bulk material stays that material."""
-_TOKEN = re.compile(r"[a-zß-ÿ']+\d[a-z0-9./]*|\d[a-z0-9./]*|[a-zß-ÿ']+|[^\W\d_]")
-_CUT = re.compile(r"[,;|()\[\]{}，；、。•]|:(?= )|\. |\n")
-_ROMAN = re.compile(r"\([iv]{1,4}(?:,[iv]{1,4})?\)")
-"""An oxidation state in its brackets: no end of a phrase."""
-_BLANK = re.compile(r"(?<=[㐀-鿿぀-ヿ]) | (?=[㐀-鿿぀-ヿ])")
-"""A blank beside signs that need none ends a phrase."""
-_JOINS = frozenset(("及", "和", "与", "或", "等", "及其"))
-_KANA = re.compile("[ぁ-ゖー]")
-"""Hiragana are particles and endings."""
-_SYMBOL = re.compile(
-    r"(?<![a-z0-9.])(?<!\d )(?:"
-    r"(?:nd|sm|gd|tb|dy|yb|lu|sc|ho|er|eu|pr|tm|la|ce)(?= ?\d{2}\.\d| \d ?n\b| ?[>≥])"
-    r"|(?:nd|sm|gd|tb|dy|yb|lu)(?= (?:metal|chips|lumps|ingots?|pieces|chunks|powder|oxide|alloy)))"
-)
-"""The symbol of a rare earth before a purity or a form."""
-_ONES = b"\x01" * 64
-_PAIR = re.compile(
-    r"(?<![a-z0-9.])(?:la|ce|pr|nd|sm|eu|gd|tb|dy|ho|er|tm|yb|lu|sc)[ :/+-]"
-    r"(?:la|ce|pr|nd|sm|eu|gd|tb|dy|ho|er|tm|yb|lu|sc|al|mg|fe|co|ni|cu|zr|ti|ga|caf2)(?![a-z])"
-)
-"""Two symbols side by side, a rare earth first."""
 
 
 class Evidence(NamedTuple):
@@ -122,73 +100,13 @@ class Evidence(NamedTuple):
     strange: str = ""
 
 
-def pieces(vocabulary: Vocabulary, text: str, sure: list[Piece], loose: list[Piece]) -> list[Piece]:
-    """Cut a text into what is known of it and the tokens that remain, in order.
-
-    `loose` readings count where neither a sure one nor the vocabulary knows the words.
-    """
-    found = [
-        *sure,
-        *(Piece(*m.span(), Kind.CHEMICAL) for m in _PAIR.finditer(text)),
-        *(Piece(*m.span(), Kind.CHEMICAL) for m in _SYMBOL.finditer(text)),
-    ]
-    covered = bytearray(len(text))
-    signs = [] if text.isascii() else list(vocabulary.signs(text))
-    if signs:
-        goods = [sign for sign in signs if sign.kind is Kind.GOODS]
-        found = [piece for piece in found if not any(_within(piece, sign) for sign in goods)]
-    _cover(covered, found)
-    if signs:
-        for piece in signs:
-            if not all(covered[piece.start : piece.end]):
-                found.append(piece)
-                _cover(covered, (piece,))
-    maybe = bytearray(len(text))
-    _cover(maybe, loose)
-    last: tuple[int, str] = (-2, "")
-    for match in _TOKEN.finditer(text):
-        start, end = match.span()
-        if all(covered[start:end]):
-            last = (-2, "")
-            continue
-        token = match.group()
-        pair = vocabulary.pair(last[1], token) if last[0] == start - 1 else Kind.NOTHING
-        kind = pair or _kind(vocabulary, token, counted=last[1][-1:].isdigit())
-        if pair:
-            found[-1] = Piece(found[-1].start, end, pair)
-        if pair or kind is not Kind.UNKNOWN or not all(maybe[start:end]):
-            found += () if pair else (Piece(start, end, kind),)
-            _cover(covered, found[-1:])
-        last = (end, token)
-    found += (p for p in loose if not all(covered[p.start : p.end]))
-    return sorted(piece for piece in found if piece.kind)
-
-
-def _within(piece: Piece, sign: Piece) -> bool:
-    """Whether a machine is but the last part of the name of other goods: 压机 in 四柱液压机."""
-    inside = sign.start < piece.start and piece.end <= sign.end
-    return inside and piece.kind in _MACHINES
-
-
-def _cover(covered: bytearray, found: Iterable[Piece]) -> None:
-    for start, end, _ in found:
-        covered[start:end] = _ONES[: end - start] if end - start <= 64 else b"\x01" * (end - start)
-
-
-def _kind(vocabulary: Vocabulary, token: str, *, counted: bool) -> Kind:
-    if len(token) == 1 and not token.isascii():
-        return Kind.UNKNOWN if is_cjk(token) and not _KANA.match(token) else Kind.NOTHING
-    kind = vocabulary.kind(token)
-    return Kind.NOTHING if counted and kind in _COUNTED else kind
-
-
 def evidence(text: str, found: list[Piece], *, firm: bool, pure: bool) -> Evidence:
     """Weigh a text.
 
     `firm`: a rule has named the goods, of a kind whose makers' names are many. `pure`: a purity is
     stated, as of a material.
     """
-    phrases = list(_phrases(text, found))
+    phrases = list(phrases_of(text, found))
     heads = [
         Kind.NOTHING if _only_packs(phrase, phrases) else _head(text, phrase) for phrase in phrases
     ]
@@ -203,10 +121,12 @@ def evidence(text: str, found: list[Piece], *, firm: bool, pure: bool) -> Eviden
     named = finished or not _MATTER.isdisjoint(heads)
     named = named or (Kind.WORKS in heads and any(map(_says, found)))
     named = named or REFERENCE.search(text) is not None
-    finished = finished or (_MATERIALS.isdisjoint(heads) and any(map(_bulk, heads, phrases)))
-    numbered = not _MACHINES.isdisjoint(heads) and _MATERIALS.isdisjoint(heads)
+    bulk = not finished and _MATERIALS.isdisjoint(heads) and any(map(_bulk, heads, phrases))
+    numbered = not MACHINES.isdisjoint(heads) and _MATERIALS.isdisjoint(heads)
     for phrase, head in zip(phrases, heads, strict=True):
-        strange = _strange(text, phrase, head, finished=finished and not pure, numbered=numbered)
+        beside = bulk and any(piece.kind not in _STRANGERS for piece in phrase)
+        sure = (finished or beside) and not pure
+        strange = _strange(text, phrase, head, finished=sure, numbered=numbered)
         if strange:
             return Evidence(named, text[strange.start : strange.end])
     return Evidence(named)
@@ -266,38 +186,27 @@ def _strange(
         beside = phrase[place + 1].kind if place + 1 < len(phrase) else Kind.NOTHING
         named = beside in _CLASSES or (sign and beside in _STUFFS)
         named = named or (bulk and (beside in _HOSTS or bool(_DOPED.match(text, piece.end))))
-        if named or (every and (signs or not sign)):
+        if Kind.PACKING in kinds and head is Kind.GOODS and _owned(phrase, place):
+            continue
+        short = not sign and piece.end - piece.start <= _INITIALS
+        if named or (every and not short and (signs or not sign)):
             return piece
     return None
 
 
-def _blanked(match: re.Match[str]) -> str:
-    return " " * len(match.group())
+def _owned(phrase: list[Piece], place: int) -> bool:
+    """Whether goods stand behind a word, before what they come in: basmati rice, bag."""
+    behind = phrase[place + 1 :]
+    return any(
+        piece.kind in _FINISHED
+        and (at + 1 == len(behind) or behind[at + 1].kind is not Kind.PACKING)
+        for at, piece in enumerate(behind)
+    )
 
 
 def _model(token: str) -> bool:
     """Whether a word looks like part of the model number of a machine."""
     return token.isascii() and (len(token) <= _MODEL or any(map(str.isdigit, token)))
-
-
-def _phrases(text: str, found: list[Piece]) -> Iterator[list[Piece]]:
-    cuts = [match.start() for match in _CUT.finditer(_ROMAN.sub(_blanked, text))]
-    if not text.isascii():
-        cuts += (match.start() for match in _BLANK.finditer(text))
-        cuts += (piece.start for piece in found if text[piece.start : piece.end] in _JOINS)
-        cuts.sort()
-    part: list[Piece] = []
-    at = 0
-    for piece in found:
-        moved = False
-        while at < len(cuts) and cuts[at] <= piece.start:
-            at, moved = at + 1, True
-        if moved and part:
-            yield part
-            part = []
-        part.append(piece)
-    if part:
-        yield part
 
 
 def _head(text: str, phrase: list[Piece]) -> Kind:
@@ -330,6 +239,6 @@ def _next(head: Kind, kind: Kind, of: Kind) -> Kind:
         return of or kind
     if kind in _STUFFS:
         return head if head is Kind.GOODS else kind
-    if kind in _COUNTED:
+    if kind in COUNTED:
         return head or (Kind.UNIT if kind is Kind.UNIT else Kind.SHAPE)
     return Kind.GOODS if kind is Kind.PRODUCE else kind

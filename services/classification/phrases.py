@@ -2,26 +2,13 @@
 
 import re
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import NamedTuple
 
-from services.classification.lexicon import HEADS, Lexicon, Sense
+from services.classification.lexicon import HEADS, Lexicon
+from services.classification.roles import CONTENT, MAIN, PURPOSE, Hit, roles_of
 from services.classification.text import Folded
 
-MAIN, CONTENT, PURPOSE = 0, 1, 2
 _BETWEEN = frozenset(("", "any", "for", "for any", "the"))
-_GOODS = frozenset(("form", "material", "substance"))
-_GAP = 4
-"""Characters between two words of one purpose."""
 _DIMENSION = re.compile(r"\d ?(?:mm|cm)?\s?[x×*]\s?\d|(?<![a-z])(?:d|dia|ø|φ)\s?\d")
-
-
-class Hit(NamedTuple):
-    """A concept found in a text; start and end count in the folded text."""
-
-    start: int
-    end: int
-    sense: Sense
 
 
 @dataclass(slots=True)
@@ -68,6 +55,8 @@ _SHAPED = frozenset(("shape", "powder", "compound"))
 _LOOSE = ("material", "form")
 _MATERIAL = ("material", "form", "substance")
 _WORKS = ("equipment", "software", "technology")
+_IMMATERIAL = ("software", "technology")
+"""Nothing is built into it: what it holds is what it is about."""
 _WITH_MAGNETS = frozenset(("motor", "audio", "magnet_goods", "electronics"))
 """Articles whose magnets are named behind them: `car speaker 6.5 inch neodymium`."""
 _PREPARED = frozenset(("pharma", "catalyst"))
@@ -83,7 +72,7 @@ def read_phrase(
     signal = inside = other = False
     missing: set[tuple[int, int]] = set()
     main: set[str] = set()
-    roles = _roles(text, hits, role)
+    roles = roles_of(text, hits, role)
     hits, roles = _unpacked(hits, roles)
     for place, hit in enumerate(hits):
         sense = hit.sense
@@ -199,73 +188,17 @@ def _unpacked(hits: list[Hit], roles: list[int]) -> tuple[list[Hit], list[int]]:
     """Leave out the names of articles that say what a packing is made of: `steel drum`."""
     packed = {
         place
-        for place, (hit, after) in enumerate(pairwise(hits))
+        for place, hit in enumerate(hits)
         if hit.sense.kind == "article"
-        and "container" in after.sense.facts
-        and 0 <= after.start - hit.end <= 1
+        and any(
+            "container" in after.sense.facts and 0 <= after.start - hit.end <= 1
+            for after in hits[place + 1 : place + 4]
+        )
     }
     if not packed:
         return hits, roles
     kept = [place for place in range(len(hits)) if place not in packed]
     return [hits[place] for place in kept], [roles[place] for place in kept]
-
-
-def _roles(text: str, hits: list[Hit], role: int) -> list[int]:
-    out: list[int] = []
-    for place, hit in enumerate(hits):
-        if hit.sense.kind == "marker":
-            name = hit.sense.name
-            if name == "content" and (_fills(text, hits, place) or _WEIGHED.match(text, hit.end)):
-                role = MAIN
-            elif name == "content":
-                role = CONTENT if role != PURPOSE else PURPOSE
-            elif name == "purpose":
-                role = PURPOSE
-            elif name == "resume":
-                role = MAIN
-            elif name == "content_after" and place and hits[place - 1].end >= hit.start - 1:
-                out[place - 1] = max(out[place - 1], CONTENT)
-            elif name == "purpose_after" and place and hits[place - 1].end == hit.start:
-                _back(hits, out, place)
-        out.append(role)
-    return out
-
-
-_COUNTED = re.compile(
-    r"(?<![a-z])(?:sets?|pairs?|lots?|packs?|batch(?:es)?|dozens?|rolls?|pallets?|pieces?|pcs|units?|"
-    r"kgs?|grams?|tons?|tonnes?|supply|range|assortment|collection|quantity|consignment|shipment) $"
-)
-
-
-_WEIGHED = re.compile(r" ?\d[\d.,]* ?(?:kgs?|g|grams?|lbs?|oz|t|tons?|tonnes?)(?![a-z0-9%])")
-"""Goods with a weight of their own lie beside an article, not in it."""
-
-
-def _fills(text: str, hits: list[Hit], place: int) -> bool:
-    """Whether a marker tells what fills a packing, or is counted: `drum of`, `set of`."""
-    hit = hits[place]
-    if text[hit.start : hit.end] != "of":
-        return False
-    packed = place > 0 and "container" in hits[place - 1].sense.facts
-    return packed or _COUNTED.search(text, max(0, hit.start - 12), hit.start) is not None
-
-
-def _back(hits: list[Hit], roles: list[int], place: int) -> None:
-    """Turn what stands before a word like 用 into the purpose; material stays the goods.
-
-    Unless the word before says what is done to it: 镨钕金属生产用.
-    """
-    start = hits[place].start
-    done = hits[place - 1].end == start and "process" in hits[place - 1].sense.facts
-    for earlier in range(place - 1, -1, -1):
-        hit = hits[earlier]
-        if hit.sense.kind == "marker" or hit.end < start - _GAP:
-            break
-        phosphor = "phosphor" in hit.sense.facts and hit.end == start
-        made = done and hit.sense.kind in _GOODS
-        if phosphor or made or hit.sense.kind not in _GOODS or (place == 1 and hit.sense.signal):
-            roles[earlier] = PURPOSE
-        start = min(start, hit.start)
 
 
 def absent(lexicon: Lexicon, text: str, hits: list[Hit], place: int) -> bool:
@@ -380,9 +313,10 @@ def _context(states: list[Phrase], kinds: list[str], facts: dict[str, tuple[int,
     if "for:re" in facts or "re_generic" in facts:
         return True
     article = "article" in kinds
+    immaterial = not set(_IMMATERIAL).isdisjoint(kinds)
     return any(
         s.signal
-        and not s.built_in
+        and (not s.built_in or immaterial)
         and (kind in _WORKS or s.works or (not article and not s.inside))
         for s, kind in zip(states, kinds, strict=True)
     )

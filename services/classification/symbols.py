@@ -46,7 +46,7 @@ _GENERIC = (
     "concentrates?|polishing|minerals?|ores?|alloys?|master alloys?|permanent magnets?|co magnets?|"
     "ferrosilicon|mg ferrosilicon|metals? (?:alloys?|mix)|mischmetal|"
     "(?:solvent )?extraction|separation|refin\\w+|smelt\\w+|recovery|recycling|leach\\w*|"
-    "raffinates?|liquors?|eluates?|hydromet\\w*|processing|sx"
+    "heavy|light|middle|group|feed|elements?|circuits?|plants?|raffinates?|liquors?|eluates?|hydromet\\w*|processing|sx"
 )
 
 
@@ -201,8 +201,8 @@ def _patterns(lexicon: Lexicon, every: str) -> tuple[tuple[re.Pattern[str], tupl
     share = r"\d+(?:\.\d+)? ?(?:wt|at|mass)?\.? ?%?"
     alloy = rf"(?<![a-z0-9])(?P<m>{_METALS}) ?{share} ?(?P<s>{every}){_END}"
     tail = rf" ?(?:\d{{1,2}}(?:[/: ]\d{{1,2}})?)?%?(?: master)? alloys?{_END}"
-    pair = rf"(?<![a-z0-9])(?P<m>{_METALS}) (?P<s>{every}){tail}"
-    turned = rf"(?<![a-z0-9])(?P<s>{every})\d{{0,2}} (?P<m>{_METALS}){tail}"
+    pair = rf"(?<![a-z0-9])(?P<m>{_METALS})[ /](?P<s>{every}){tail}"
+    turned = rf"(?<![a-z0-9])(?P<s>{every})\d{{0,2}}[ /](?P<m>{_METALS}){tail}"
     zeros = rf"(?<![a-z0-9])(?P<s>{every})(?:203|407|6011|02)(?![a-z0-9])"
     ligand = rf"(?<![a-z0-9])(?P<s>{every})\([a-z0-9,]{{2,9}}\)\d"
     return (

@@ -130,7 +130,7 @@ class Vocabulary:
             return Kind.NOTHING if known is Kind.WORD and token in self._vague else known
         if len(token) > _LONG:
             return Kind.UNKNOWN
-        if len(token) <= _SHORT or self._plain.fullmatch(token):
+        if len(token) <= _SHORT or token in self._vague or self._plain.fullmatch(token):
             return Kind.NOTHING
         if "'" in token:
             return self.kind(token.partition("'")[0])

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Collection
 
-from services.classification.ordinary import Evidence, evidence, pieces
-from services.classification.phrases import Hit, Reading
+from services.classification.cutting import pieces
+from services.classification.ordinary import Evidence, evidence
+from services.classification.phrases import Reading
+from services.classification.roles import Hit
 from services.classification.vocabulary import Kind, Piece, Vocabulary
 
 _SURE = {
