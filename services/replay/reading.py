@@ -166,15 +166,31 @@ class Archive:
     def _wrong(self, path: str, text: str, record: str | None = None) -> None:
         self.findings.append(Finding("segment", path, text, record=record))
 
+    def latest_policies(self) -> bytes | None:
+        """The policies that were kept last, as a bundle; None where there are none to be read."""
+        kept = self.manifest.of_kind("policy")
+        return self._kept_policies(kept[-1]) if kept else None
+
+    def _kept_policies(self, entry: Entry) -> bytes | None:
+        content: bytes
+        try:
+            content = (self.root / entry["path"]).read_bytes()
+        except OSError as error:
+            self._wrong(entry["path"], f"cannot be read: {error.strerror}")
+            return None
+        if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+            self._wrong(entry["path"], "is changed: not the packs the manifest names")
+            return None
+        return content
+
     def policies(self) -> Policies:
         """The packs that are kept in it."""
         found = Policies()
         for entry in self.manifest.of_kind("policy"):
+            content = self._kept_policies(entry)
+            if content is None:
+                continue
             try:
-                content = (self.root / entry["path"]).read_bytes()
-                if hashlib.sha256(content).hexdigest() != entry["sha256"]:
-                    self._wrong(entry["path"], "is changed: not the packs the manifest names")
-                    continue
                 found.add(content)
             except (*_DAMAGED, PolicyError) as error:
                 self._wrong(entry["path"], f"its packs cannot be read: {error}")
