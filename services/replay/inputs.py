@@ -16,7 +16,7 @@ from schemas.envelope import read_headers
 from schemas.events import BY_MODEL, decode, encode
 from schemas.topics import CHECKS, LICENSES, ORDERS, PRODUCTS, Topic
 from services.replay.errors import ArchiveError
-from services.replay.reading import Archive
+from services.replay.reading import DAMAGED, Archive
 from services.replay.simulate import Input
 from services.replay.stages import OWN
 from services.runtime.codec import Raw, read
@@ -84,11 +84,15 @@ def _outside(archive: Archive, topic: str, partition: int) -> Iterator[Word]:
 
 
 def _has_outside(archive: Archive, path: str) -> bool:
-    """Whether a segment of the gate's topic holds any word from outside, by its headers alone."""
-    column = pq.read_table(archive.root / path, columns=["headers"], use_threads=False).column(
-        "headers"
-    )
-    flat = column.combine_chunks().flatten()
+    """Whether a segment of the gate's topic holds any word from outside, by its headers alone.
+
+    Also where it cannot be told: who reads it names what is wrong with it.
+    """
+    try:
+        table = pq.read_table(archive.root / path, columns=["headers"], use_threads=False)
+        flat = table.column("headers").combine_chunks().flatten()
+    except DAMAGED:
+        return True
     named = pc.equal(flat.field("name"), "ce_source")
     return not set(flat.field("value").filter(named).unique().to_pylist()) <= _OWN
 

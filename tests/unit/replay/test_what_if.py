@@ -312,3 +312,16 @@ def test_a_bad_file_is_refused_by_line(tmp_path: Path) -> None:
 
     assert done.exit_code == 1
     assert '"line":1' in done.stdout
+
+
+@pytest.mark.parametrize("topic", ["orders.checks", "licenses", "policy"])
+def test_a_damaged_archive_prices_nothing_and_the_file_is_named(copy: Path, topic: str) -> None:
+    path = max((copy / topic).rglob("*.*"))
+    path.write_bytes(path.read_bytes()[:-100])
+    _register()
+
+    done = CliRunner().invoke(app, ["what-if", str(copy), "--processes", "1"])
+
+    assert done.exit_code == 1, done.output
+    assert f"is damaged: segment: {path.relative_to(copy)}" in done.output
+    assert "Newly held" not in done.output
