@@ -7,7 +7,7 @@ does changes what another may draw. Its course depends on its own words alone.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -146,7 +146,7 @@ class _Alone(Simulation):
         outputs = self._determine_with(record)
         if self._otherwise is not None:
             event = self._otherwise
-            (otherwise,) = self._determine_with(replace(record, event=event, value=None))
+            (otherwise,) = self._determine_with(record._replace(event=event, value=None))
             if not _settled_alike(outputs[0].event, otherwise.event):
                 self._asked.anything = True
         if self._asked.anything:
