@@ -1,6 +1,7 @@
 """Progress of long work: how much of it is done, how fast, how long it will take."""
 
 import time
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Final
 
@@ -74,3 +75,29 @@ class Meter:
         rate = done / max(now - self._began, 0.001)
         left = f", {(total - done) / rate:,.0f} s left" if rate else ""
         say(f"{self._what}: {done:,} of {total:,} {self._things}, {rate:,.0f}/s{left}")
+
+
+class Meters:
+    """One meter after the other, for work of several parts."""
+
+    def __init__(self, things: str = "records") -> None:
+        """Say what is counted."""
+        self._things = things
+        self._part = ""
+        self._open = ExitStack()
+
+    def __enter__(self) -> "Meters":
+        """Begin."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave nothing of them on the screen."""
+        self._open.close()
+
+    def told(self, part: str, done: int, total: int) -> None:
+        """Say how far a part of the work is."""
+        if part != self._part:
+            self._open.close()
+            self._part = part
+            self._meter = self._open.enter_context(Meter(part, self._things))
+        self._meter.told(done, total)

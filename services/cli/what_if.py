@@ -1,26 +1,23 @@
 """`exportgate what-if`: what another law, license book or price level would have done."""
 
-import pickle
+import os
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
 from services.cli.check import _choice as choice_of
 from services.cli.files import numbered_lines
 from services.cli.license_files import parse_book
-from services.cli.meter import Meter
+from services.cli.meter import Meters
 from services.cli.order_files import parse_events
 from services.cli.output import BAD_INPUT, emit, refuse, say
 from services.cli.what_if_report import print_report
 
-LOOK_EVERY_S: Final = 0.3
 Packs = Annotated[
     list[str] | None, typer.Option(help="pack version for all days, by name or file; may repeat")
 ]
@@ -40,23 +37,31 @@ def what_if(  # noqa: PLR0913 - one option a question
     base_licenses: Annotated[
         Path | None, typer.Option(help="for a file: the book it is compared with")
     ] = None,
+    processes: Annotated[int | None, typer.Option(min=1, help="how many work at once")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
 ) -> None:
     """Simulate a stream of orders twice, as it was and as it might have been; tell the difference.
 
-    Balances are simulated again in both. Without options the two are equal.
+    Balances are simulated again in both. Without options the two are equal. An archive is judged
+    by the packs and the strategy it keeps, a file by those of this release.
     """
     from services.replay.what_if import Scenario
 
+    policies, changes = _kept(stream)
     day = law_of.date() if law_of is not None else None
     base_book = _book(base_licenses or (licenses if stream.is_file() else None))
-    base = Scenario("as it was", choice_of(base_cn), _packs(base_pack), licenses=base_book)
+    base = Scenario("as it was", choice_of(base_cn), _packs(base_pack), licenses=base_book,
+                    policies=policies)  # fmt: skip
     book = _book(licenses) if licenses is not None else base_book
     packs = pack if pack or cn else base_pack
     other = Scenario("what if", choice_of(cn or base_cn), _packs(packs), day,
-                     _factor(prices), book)  # fmt: skip
+                     _factor(prices), book, policies)  # fmt: skip
     _check(base, other)
-    result = _compared(stream, base, other)
+    result = _compared(stream, (base, other), processes or os.cpu_count() or 1)
+    result["judged_by"] = {
+        "policies": "archive" if policies is not None else "release",
+        "settings_changed": changes,
+    }
     result["question"] = {
         "cn": other.cn, "packs": packs or [], "law_of": str(day) if day else None,
         "prices": str(other.prices), "licenses": str(licenses) if licenses else None,
@@ -123,38 +128,48 @@ def _check(*scenarios: Any) -> None:
             refuse(str(error))
 
 
-def _compared(stream: Path, base: Any, other: Any) -> dict[str, Any]:
-    """Simulate both in processes of their own, and compare."""
+def _kept(stream: Path) -> tuple[bytes | None, int]:
+    """The policies an archive keeps, and how often its services' settings changed."""
+    if stream.is_file():
+        return None, 0
     from services.replay.errors import ArchiveError
+    from services.replay.reading import open_archive
 
-    with tempfile.TemporaryDirectory(prefix="exportgate-what-if-") as folder:
-        work = Path(folder)
-        try:
-            settings, count = _spool(stream, work / "inputs")
-        except ArchiveError as error:
-            refuse(str(error))
-        if not count:
-            refuse(f"{stream}: nothing was said from outside")
-        courses = _simulated(work, (base, other), settings, count)
-        return _report(work / "inputs", base, other, courses)
+    try:
+        archive = open_archive(stream)
+        policies, changes = archive.latest_policies(), len(archive.all_settings) - 1
+    except ArchiveError as error:
+        refuse(str(error))
+    if archive.findings:
+        refuse(f"{stream} is damaged: {archive.findings[0]}")
+    return policies, changes
 
 
-def _spool(stream: Path, path: Path) -> tuple[Any, int]:
-    """Put the stream's words in order; give the settings it ran under, and how many there are."""
-    from services.replay.inputs import in_time, spool
+def _compared(stream: Path, scenarios: tuple[Any, Any], processes: int) -> dict[str, Any]:
+    """Simulate both, and compare."""
+    from services.replay.courses import compared, words_of_archive, words_of_file
+    from services.replay.errors import ArchiveError
     from services.replay.reading import open_archive
     from services.replay.stages import GateSettings
 
-    if not stream.is_file():
-        archive = open_archive(stream)
-        if archive.findings:
-            refuse(f"{stream} is damaged: {archive.findings[0]}")
-        with Meter("reading the archive") as meter:
-            count = spool(archive, path, meter.told)
-        return archive.settings, count
-    inputs = in_time(list(_of_file(stream)))
-    _write(path, inputs)
-    return GateSettings(require_screening=False), len(inputs)
+    with (
+        tempfile.TemporaryDirectory(prefix="exportgate-what-if-") as folder,
+        Meters("words") as meters,
+    ):
+        work = Path(folder)
+        if stream.is_file():
+            settings = GateSettings(require_screening=False)
+            words = words_of_file(_of_file(stream), work)
+        else:
+            try:
+                archive = open_archive(stream)
+                settings = archive.settings
+                words = words_of_archive(archive, work, processes, meters.told)
+            except ArchiveError as error:
+                refuse(str(error))
+        if not words.count:
+            refuse(f"{stream}: nothing was said from outside")
+        return compared(words, scenarios, settings, work, processes, meters.told)
 
 
 def _of_file(file: Path) -> Iterator[Any]:
@@ -170,56 +185,3 @@ def _of_file(file: Path) -> Iterator[Any]:
     for each in events:
         moment = each.time.astimezone(UTC)
         yield Input(ORDERS.name, each.key, each.event, each.id, each.source, moment, moment)
-
-
-def _write(path: Path, inputs: list[Any]) -> None:
-    from schemas.events import BY_MODEL, encode
-
-    with path.open("wb") as file:
-        for each in inputs:
-            kind = BY_MODEL[type(each.event)].name
-            at = int(each.at.timestamp() * 1000)
-            pickle.dump((each.topic, each.key, kind, encode(each.event), each.id, each.source,
-                         each.time.isoformat(), at), file)  # fmt: skip
-
-
-def _simulated(work: Path, scenarios: tuple[Any, Any], settings: Any, count: int) -> list[Any]:
-    from concurrent.futures import wait
-
-    from services.replay.what_if import simulate_spool
-    from services.replay.workers import start_method
-
-    total = count * len(scenarios)
-    with (
-        ProcessPoolExecutor(len(scenarios), mp_context=get_context(start_method())) as pool,
-        Meter("simulating", "words") as meter,
-    ):
-        futures = [
-            pool.submit(simulate_spool, scenario, str(work / "inputs"), settings,
-                        str(work / f"course-{at}"), str(work / f"done-{at}"))
-            for at, scenario in enumerate(scenarios)
-        ]  # fmt: skip
-        waiting = set(futures)
-        while waiting:
-            _, waiting = wait(waiting, timeout=LOOK_EVERY_S)
-            meter.told(sum(int(f.read_bytes() or b"0") for f in work.glob("done-*")), total)
-        for future in futures:
-            future.result()
-    loaded = []
-    for at in range(len(scenarios)):
-        with (work / f"course-{at}").open("rb") as file:
-            loaded.append(pickle.load(file))  # noqa: S301 - our own, written a moment ago
-    return loaded
-
-
-def _report(inputs: Path, base: Any, other: Any, courses: list[Any]) -> dict[str, Any]:
-    from schemas.orders import Order
-    from services.replay.impact import GoodsReader, report
-    from services.replay.inputs import spooled
-    from services.replay.what_if import packs_of
-
-    reader = GoodsReader(packs_of(base).lexicon)
-    for said in spooled(inputs):
-        if isinstance(said.event, Order):
-            reader.take(said.key, said.event)
-    return report(courses[0], courses[1], reader.goods, (base.name, other.name))

@@ -21,6 +21,8 @@ def print_report(result: dict[str, Any]) -> None:
               f"worth {_money(result['value'])}")  # fmt: skip
     OUT.print(f"  at the end as it was: {_counts(result['totals']['base'])}")
     OUT.print(f"  at the end, what if:  {_counts(result['totals']['other'])}")
+    for line in _judged(result["judged_by"]):
+        OUT.print(line)
     _group("Newly held", result["newly_held"], result, ("later", "are"))
     _group("Freed", result["freed"], result, ("sooner", "were"))
     if result["unvalued_lines"]:
@@ -44,6 +46,17 @@ def _law(question: dict[str, Any]) -> str:
         law += f", the licenses of {question['licenses']}"
     factor = Decimal(question.get("prices") or 1)
     return law if factor == 1 else f"{law}, prices {(factor - 1) * 100:+f} %"
+
+
+def _judged(by: dict[str, Any]) -> list[str]:
+    """By what both courses were judged, where the question does not say it."""
+    lines = ["Both are judged by the packs and the strategy that the archive keeps"
+             if by["policies"] == "archive"
+             else "Both are judged by the packs and the strategy of this release"]  # fmt: skip
+    if by["settings_changed"]:
+        lines.append(f"The services' settings changed {by['settings_changed']} times on the way; "
+                     "both are simulated under the first")  # fmt: skip
+    return lines
 
 
 def _counts(totals: dict[str, int]) -> str:

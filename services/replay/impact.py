@@ -1,37 +1,20 @@
 """What two courses differ in: orders newly held or freed, what that is worth, how long it takes."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
 from schemas.base import plain
-from schemas.orders import Order, OrderLine
-from services.classification.facts import gather
-from services.classification.item import Item
-from services.classification.lexicon import Lexicon
-from services.materials.catalog import material_of
+from services.replay.apart import Apart
+from services.replay.goods import UNSTATED, Goods, Money, add_money
 from services.replay.what_if import Course, Run
 
 DAY: Final = Decimal(86_400)
-UNSTATED: Final = "?"
 NEVER: Final = "never"
 DIVERGENCES_SHOWN: Final = 1_000
-Money = dict[str, Decimal]
-
-
-@dataclass(frozen=True, slots=True)
-class Goods:
-    """What matters of an order, in its last revision: where it goes, to whom, worth what."""
-
-    destination: str
-    customer: str
-    value: tuple[tuple[str, Decimal], ...]
-    """By currency; lines without a value are not in it."""
-    materials: tuple[tuple[str, tuple[tuple[str, Decimal], ...]], ...]
-    unvalued: int = 0
 
 
 @dataclass(slots=True)
@@ -49,8 +32,7 @@ class Group:
         self.orders += 1
         self.never += never
         self.days += days
-        for currency, amount in value:
-            self.value[currency] = self.value.get(currency, Decimal(0)) + amount
+        add_money(self.value, value)
 
     def as_json(self) -> dict[str, Any]:
         """The group as plain data; days to a tenth."""
@@ -60,59 +42,6 @@ class Group:
             "value": {name: plain(amount) for name, amount in sorted(self.value.items())},
             "days": plain(self.days.quantize(Decimal("0.1"))),
         }
-
-
-class GoodsReader:
-    """Reads orders as they pass, keeping the last revision of each."""
-
-    def __init__(self, lexicon: Lexicon) -> None:
-        """Materials are told by the words of classification's lexicon."""
-        self._lexicon = lexicon
-        self._material: dict[Any, str] = {}
-        self.goods: dict[str, Goods] = {}
-
-    def take(self, key: str, order: Order) -> None:
-        """Read an order."""
-        value: Counter[str] = Counter()
-        materials: dict[str, Counter[str]] = defaultdict(Counter)
-        unvalued = 0
-        for line in order.lines:
-            amounts = materials[self._material_of(line)]
-            if line.value is None or line.currency is None:
-                unvalued += 1
-                continue
-            value[line.currency] += line.value  # type: ignore[assignment]
-            amounts[line.currency] += line.value  # type: ignore[assignment]
-        self.goods[key] = Goods(
-            order.destination, _customer(order), _money(value),
-            tuple((name, _money(found)) for name, found in sorted(materials.items())), unvalued,
-        )  # fmt: skip
-
-    def _material_of(self, line: OrderLine) -> str:
-        """The material of a line; lines that say the same are read once."""
-        composed = tuple((each.element, each.mass_percent) for each in line.composition or ())
-        key = (line.description, line.hs_code, line.cas, composed)
-        found = self._material.get(key)
-        if found is None:
-            item = Item(
-                description=line.description, exporter_country=None, destination=None,
-                as_of=date.min, language=line.language, hs_code=line.hs_code, cas=line.cas,
-                composition=composed, unit=line.unit,
-            )  # fmt: skip
-            facts = gather(item, self._lexicon)
-            found = self._material[key] = material_of(facts.known)
-        return found
-
-
-def _money(found: Mapping[str, Any]) -> tuple[tuple[str, Decimal], ...]:
-    return tuple((name, Decimal(amount)) for name, amount in sorted(found.items()))
-
-
-def _customer(order: Order) -> str:
-    """Whom the goods are for: the end user, else the consignee, else the buyer."""
-    names = {party.role: party.name for party in order.parties}
-    return next((names[role] for role in ("end_user", "consignee", "buyer") if role in names),
-                UNSTATED)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -191,25 +120,24 @@ def _told(decision: tuple[str, datetime, tuple[str, ...]] | None) -> dict[str, A
     return {"decision": word, "at": at.isoformat(), "reasons": list(codes)}
 
 
-def totals(course: Course) -> dict[str, int]:
+def totals(course: Course, alone: Mapping[str, int]) -> dict[str, int]:
     """How orders stood at the end: each once, by its last decision."""
-    return dict(Counter(run.decisions[-1][0] for run in course.runs.values() if run.decisions))
+    ends = Counter(run.decisions[-1][0] for run in course.runs.values() if run.decisions)
+    return dict(ends + Counter(alone))
 
 
-def report(
-    base: Course, other: Course, goods: Mapping[str, Goods], names: tuple[str, str]
-) -> dict[str, Any]:
-    """The whole comparison as plain data."""
-    found = impact(base, other, goods)
+def report(base: Course, other: Course, apart: Apart, names: tuple[str, str]) -> dict[str, Any]:
+    """The whole comparison as plain data. What stands alone differs in nothing, and is counted."""
+    found = impact(base, other, apart.goods)
     licenses = sorted(base.licenses.keys() | other.licenses.keys())
     return {
-        "base": names[0], "other": names[1], "orders": found.orders,
+        "base": names[0], "other": names[1], "orders": found.orders + apart.totals.total(),
         "from": base.first.isoformat() if base.first else None,
         "to": base.last.isoformat() if base.last else None,
-        "value": _worth(goods.values()),
-        "totals": {"base": totals(base), "other": totals(other)},
+        "value": _worth(apart),
+        "totals": {"base": totals(base, apart.totals), "other": totals(other, apart.totals)},
         "newly_held": found.held.as_json(), "freed": found.freed.as_json(),
-        "unvalued_lines": sum(own.unvalued for own in goods.values()),
+        "unvalued_lines": apart.unvalued + sum(own.unvalued for own in apart.goods.values()),
         **{f"by_{by}": _rows(groups) for by, groups in found.by.items()},
         "licenses": [
             {"license_id": name, "base": _license(base, name), "other": _license(other, name)}
@@ -219,13 +147,12 @@ def report(
     }  # fmt: skip
 
 
-def _worth(goods: Iterable[Goods]) -> dict[str, str]:
+def _worth(apart: Apart) -> dict[str, str]:
     """What all orders are worth, by currency."""
-    every = Group()
-    for own in goods:
-        every.add(own.value, Decimal(0), never=False)
-    found: dict[str, str] = every.as_json()["value"]
-    return found
+    every = dict(apart.value)
+    for own in apart.goods.values():
+        add_money(every, own.value)
+    return {name: plain(amount) for name, amount in sorted(every.items())}
 
 
 def _rows(groups: Mapping[str, tuple[Group, Group]]) -> list[dict[str, Any]]:

@@ -24,7 +24,8 @@ NAMED_MAX: Final = 20
 """Records of one damaged segment that are named one by one."""
 _Decoded = tuple[list[Raw], list[tuple[str, str]]]
 """Records, and what is wrong with some: (place, words)."""
-_DAMAGED: Final = (pa.ArrowException, OSError, ValueError, UnicodeDecodeError, EOFError)
+DAMAGED: Final = (pa.ArrowException, OSError, ValueError, UnicodeDecodeError, EOFError)
+"""What reading a file may raise where it is not what was written."""
 
 
 def said(raw: Raw) -> bytes:
@@ -118,7 +119,7 @@ class Archive:
         """The last offset of every key of a partition, as far as the files can be read."""
         found: dict[bytes | None, int] = {}
         for entry in self.segments.get((topic, partition), []):
-            with suppress(*_DAMAGED):
+            with suppress(*DAMAGED):
                 table = pq.read_table(self.root / entry["path"], columns=["offset", "key"])
                 keys = table.column("key").to_pylist()
                 found.update(zip(keys, table.column("offset").to_pylist(), strict=True))
@@ -131,7 +132,7 @@ class Archive:
         try:
             table = pq.read_table(self.root / entry["path"], columns=["key"])
             return any(key is not None and wanted(key) for key in table.column("key").to_pylist())
-        except _DAMAGED:
+        except DAMAGED:
             return True
 
     def rows_of(self, entry: Entry) -> list[Raw]:
@@ -157,7 +158,7 @@ class Archive:
     def _decoded(self, entry: Entry, content: bytes, *, intact: bool) -> _Decoded:
         """Decode a segment; what is not as the manifest says is decoded record by record."""
         if intact:
-            with suppress(*_DAMAGED):
+            with suppress(*DAMAGED):
                 rows = rows_of(content, entry["topic"], entry["partition"])
                 if [row.offset for row in rows] == list(range(entry["first"], entry["end"])):
                     return rows, _wrong_days(entry, rows)
@@ -166,17 +167,33 @@ class Archive:
     def _wrong(self, path: str, text: str, record: str | None = None) -> None:
         self.findings.append(Finding("segment", path, text, record=record))
 
+    def latest_policies(self) -> bytes | None:
+        """The policies that were kept last, as a bundle; None where there are none to be read."""
+        kept = self.manifest.of_kind("policy")
+        return self._kept_policies(kept[-1]) if kept else None
+
+    def _kept_policies(self, entry: Entry) -> bytes | None:
+        content: bytes
+        try:
+            content = (self.root / entry["path"]).read_bytes()
+        except OSError as error:
+            self._wrong(entry["path"], f"cannot be read: {error.strerror}")
+            return None
+        if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+            self._wrong(entry["path"], "is changed: not the packs the manifest names")
+            return None
+        return content
+
     def policies(self) -> Policies:
         """The packs that are kept in it."""
         found = Policies()
         for entry in self.manifest.of_kind("policy"):
+            content = self._kept_policies(entry)
+            if content is None:
+                continue
             try:
-                content = (self.root / entry["path"]).read_bytes()
-                if hashlib.sha256(content).hexdigest() != entry["sha256"]:
-                    self._wrong(entry["path"], "is changed: not the packs the manifest names")
-                    continue
                 found.add(content)
-            except (*_DAMAGED, PolicyError) as error:
+            except (*DAMAGED, PolicyError) as error:
                 self._wrong(entry["path"], f"its packs cannot be read: {error}")
         return found
 
@@ -197,7 +214,7 @@ def _decoded_singly(entry: Entry, content: bytes, *, intact: bool) -> _Decoded:
                 faults.append((place, "is not the record that was archived"))
                 continue
             rows.append(raw)
-    except _DAMAGED as error:
+    except DAMAGED as error:
         reason = " ".join(str(error).split())[:200]
         faults.append((f"{topic}/{partition}/{expected}", f"cannot be decoded on: {reason}"))
         return rows, faults

@@ -22,6 +22,7 @@ from services.classification.orders import Classifier, Products
 from services.hold_release.state import OrderState
 from services.license_check.book import License
 from services.license_check.determine import Book
+from services.license_check.ladder import Ladder
 from services.replay import stages
 from services.replay.cold import ColdEntities
 from services.replay.forgetting import Fading
@@ -184,22 +185,23 @@ class Simulation:
         classifier: Classifier,
         settings: GateSettings,
         *,
+        ladder: Ladder | None = None,
         keep: Keep | None = None,
         partitions: int = PARTITIONS,
     ) -> None:
-        """Start with empty logs."""
+        """Start with empty logs. Without a `ladder` that of this release is followed."""
         self.settings = settings
         self.orders, self.books = Orders(), Books()
         self.gate = Folding(stages.gate_stage(settings), self.orders)
         self.ledger = Folding(stages.ledger_stage(), self.books)
         self._partitions = partitions
         self._keep = keep
-        texts = LineTexts() if keep is not None else None
+        texts = LineTexts()  # the gate keeps what was determined as it was written
         self._classify_with = stages.classification(
-            classifier, lambda: self.products, settings, texts
+            classifier, lambda: self.products, settings, texts if keep is not None else None
         )
         self._determine_with = stages.determination(
-            self.book, settings.rules(read_ladder()), lambda: self.rates, texts
+            self.book, settings.rules(ladder or read_ladder()), lambda: self.rates, texts
         )
         self.rates: tuple[Rate, ...] = ()
         self.products = Products()
@@ -254,7 +256,7 @@ class Simulation:
         time = output.time or (cause.time if cause is not None else self._now)
         record = Recorded(
             output.event, output.id, output.source or source, time, output.topic, at, offset,
-            output.key, self._now,
+            output.key, self._now, value=output.value,
         )  # fmt: skip
         if self._keep is not None:
             record = self._keep(record, output, cause, source)

@@ -5,14 +5,11 @@ comes of the question alone. Orders, officers' acts and license events keep thei
 shipped when they were, where the order is released then.
 """
 
-import gc
-import pickle
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
 
 from schemas.base import changed
@@ -27,13 +24,16 @@ from services.classification.orders import Products
 from services.classification.policy import Pack, PackSet, choose, parse_pack
 from services.classification.products import Product
 from services.hold_release.state import OrderState
-from services.replay.inputs import spooled
+from services.license_check.ladder import Ladder
+from services.replay.policies import parse_bundle
 from services.replay.simulate import Input, Simulation
 from services.replay.stages import GateSettings
 from services.replay.steady import SteadyClassifier, steady
 from services.runtime.packs import Choice, read_packs
+from services.runtime.policies import read_ladder
 
 EXHAUSTED: Final = "LICENSE_EXHAUSTED"
+TOLD_EVERY: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,8 @@ class Scenario:
     """What values are multiplied by."""
     licenses: tuple[LicenseTerms, ...] | None = None
     """A license book instead of the one on record."""
+    policies: bytes | None = None
+    """The packs and the strategy that an archive keeps; None: those of this release."""
 
 
 @dataclass(slots=True)
@@ -82,28 +84,31 @@ class Course:
 
 def packs_of(scenario: Scenario) -> PackSet:
     """The packs of a scenario. Raises PolicyError for a bad text, KeyError for an unknown name."""
-    return _packs(scenario.cn, scenario.packs)
+    return _packs(scenario.cn, scenario.packs, scenario.policies)
+
+
+def ladder_of(scenario: Scenario) -> Ladder:
+    """The strategy that determination follows in it."""
+    kept = parse_bundle(scenario.policies).ladder if scenario.policies is not None else None
+    return kept or read_ladder()
 
 
 @lru_cache(maxsize=4)
-def _packs(cn: Choice, texts: tuple[str, ...]) -> PackSet:
+def _packs(cn: Choice, texts: tuple[str, ...], policies: bytes | None) -> PackSet:
     """Compiled once, also for the processes that begin as copies of this one."""
     packs, lexicon = read_packs()
+    known = {pack.name: pack for pack in packs}
+    if policies is not None:
+        packs, lexicon, _ = parse_bundle(policies)
+        known |= {pack.name: pack for pack in packs}
     keys = choose(cn)
     chosen = list(packs)
     for text in texts:
-        own = _pack(text, packs)
+        own = parse_pack(text, "the pack") if "\n" in text else known[text]
         chosen = [each for each in chosen if each.pack != own.pack and not _stands_in(each, own)]
         chosen.append(own)
         keys = {key: own.pack if _is_of(key, own) else name for key, name in keys.items()}
     return PackSet(chosen, lexicon, keys)
-
-
-def _pack(text: str, packs: Iterable[Pack]) -> Pack:
-    known = {pack.name: pack for pack in packs}
-    if "\n" in text:
-        return parse_pack(text, "the pack")
-    return known[text]
 
 
 def _stands_in(other: Pack, own: Pack) -> bool:
@@ -116,9 +121,16 @@ def _is_of(key: str, pack: Pack) -> bool:
 
 
 def classifier_of(scenario: Scenario) -> SteadyClassifier:
-    """The classifier of a scenario."""
-    found = steady(packs_of(scenario))
-    return replace(found, law_of=scenario.law_of) if scenario.law_of else found
+    """The classifier of a scenario; it remembers what it classified, so one serves a process."""
+    return _classifier(scenario.cn, scenario.packs, scenario.policies, scenario.law_of)
+
+
+@lru_cache(maxsize=4)
+def _classifier(
+    cn: Choice, texts: tuple[str, ...], policies: bytes | None, law_of: date | None
+) -> SteadyClassifier:
+    found = steady(_packs(cn, texts, policies))
+    return replace(found, law_of=law_of) if law_of else found
 
 
 def course_of(
@@ -126,22 +138,24 @@ def course_of(
     inputs: Iterable[Input],
     settings: GateSettings,
     told: Callable[[int], None] = lambda _: None,
+    end_ms: int = 0,
 ) -> Course:
-    """Simulate one course to the last word, and to what falls due by then."""
-    run = _Running(scenario, settings)
+    """Simulate one course to the last word, or to the end, and to what falls due by then."""
+    run = Running(scenario, settings, Simulation(classifier_of(scenario), settings,
+                                                 ladder=ladder_of(scenario)))  # fmt: skip
     for count, said in enumerate(inputs, 1):
         run.hear(said)
-        if not count % 2_000:
-            told(count)
-    return run.end()
+        if not count % TOLD_EVERY:
+            told(TOLD_EVERY)
+    return run.end(end_ms)
 
 
-class _Running:
+class Running:
     """One course under way."""
 
-    def __init__(self, scenario: Scenario, settings: GateSettings) -> None:
-        self._scenario = scenario
-        self._sim = Simulation(classifier_of(scenario), settings)
+    def __init__(self, scenario: Scenario, settings: GateSettings, sim: Simulation) -> None:
+        """Begin."""
+        self._scenario, self._sim = scenario, sim
         self._sim.on_decision, self._sim.on_answer = self._decided, self._answered
         self._products: dict[str, Product] = {}
         self._now = datetime.min.replace(tzinfo=UTC)
@@ -158,6 +172,7 @@ class _Running:
         if isinstance(said.event, ProductClassified):
             self._note_product(said)
         elif said.topic != LICENSES.name or self._scenario.licenses is None:
+            self._sim.pass_until(said.at)  # what is due by then may end a release or renew it
             self._sim.say(self._priced(self._shipped(said)))
 
     def _enter_licenses(self, at: datetime) -> None:
@@ -197,7 +212,7 @@ class _Running:
         if run is None:
             run = self.course.runs[record.key] = Run()
         codes = tuple(dict.fromkeys(reason.code.value for reason in event.reasons))
-        run.decisions.append((event.decision, record.logged_at, codes))
+        run.decisions.append((event.decision, record.logged_at, _shared(codes)))
         if run.released_at is None and isinstance(event, OrderReleased):
             run.released_at = record.logged_at
 
@@ -214,13 +229,23 @@ class _Running:
         drawn = self.course.licenses.setdefault(license_id, Drawn())
         drawn.runs_out = drawn.runs_out or at
 
-    def end(self) -> Course:
-        """Say how every license ended."""
+    def end(self, end_ms: int) -> Course:
+        """Let what falls due by then come to pass, and say how every license ended."""
+        if self.course.first is not None:
+            moment = max(self._now, datetime.fromtimestamp(end_ms / 1000, UTC))
+            self._sim.pass_until(moment)
+            self.course.last = moment
         for license_ in self._sim.licenses():
             balance = license_.balance()
             drawn = self.course.licenses.setdefault(license_.license_id, Drawn())
             drawn.left = balance.model_dump(mode="json", exclude_none=True)
         return self.course
+
+
+@lru_cache(maxsize=4096)
+def _shared(codes: tuple[str, ...]) -> tuple[str, ...]:
+    """Equal reasons of a million orders, kept once."""
+    return codes
 
 
 def priced(order: Order, factor: Decimal) -> Order:
@@ -234,18 +259,3 @@ def priced(order: Order, factor: Decimal) -> Order:
 
 def _cents(value: Decimal) -> Decimal:
     return value.quantize(Decimal("0.01")).normalize()
-
-
-def simulate_spool(
-    scenario: Scenario, spool: str, settings: GateSettings, out: str, progress: str
-) -> None:
-    """Simulate one course in a process of its own; the course goes to a file."""
-    gc.disable()
-    counter = Path(progress)
-
-    def told(done: int) -> None:
-        counter.write_bytes(str(done).encode())
-
-    course = course_of(scenario, spooled(Path(spool)), settings, told)
-    with Path(out).open("wb") as file:
-        pickle.dump(course, file, protocol=pickle.HIGHEST_PROTOCOL)

@@ -70,7 +70,7 @@ def world(root: str, seed: int, count: int, number: int, worlds: int) -> None:
     segments = _Segments(Path(root))
     Years(seed, count, segments.take, world=number, worlds=worlds, told=counter.add).run()
     write_whole(note, orjson.dumps(segments.close()))
-    gc.collect()  # a world is full of circles, and its process may make another
+    gc.collect(0)  # a world is full of circles, and its process may make another
 
 
 def make(root: Path, orders: int, processes: int, seed: int) -> None:

@@ -18,8 +18,11 @@ from schemas.topics import ORDERS
 from services.classification.orders import Classifier
 from services.cli.app import _register, app
 from services.generator.scenario import scenario
-from services.replay.impact import GoodsReader, impact, report
-from services.replay.inputs import spool, spooled
+from services.replay.apart import Apart, set_apart
+from services.replay.courses import compared, words_of_archive
+from services.replay.goods import GoodsReader
+from services.replay.impact import impact, report
+from services.replay.inputs import COMMON, OF_ORDERS, Word, heard, outside
 from services.replay.reading import open_archive
 from services.replay.simulate import Input, Simulation
 from services.replay.stages import GateSettings
@@ -36,11 +39,16 @@ AT = datetime(2026, 12, 1, 8, tzinfo=UTC)
 
 
 @pytest.fixture(scope="session")
-def inputs(sound: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Input]:
+def words(sound: Path) -> list[Word]:
     """What was said from outside in the small archive."""
-    path = tmp_path_factory.mktemp("spool") / "inputs"
-    spool(open_archive(sound), path, lambda _done, _all: None)
-    return list(spooled(path))
+    archive = open_archive(sound)
+    return list(outside(archive, (*COMMON, *OF_ORDERS), range(archive.partitions(ORDERS.name))))
+
+
+@pytest.fixture(scope="session")
+def inputs(words: list[Word]) -> list[Input]:
+    """The same, read."""
+    return list(map(heard, words))
 
 
 def goods_of(inputs: list[Input]) -> GoodsReader:
@@ -99,8 +107,9 @@ def test_the_seed_question_adds_up_to_a_recount(inputs: list[Input]) -> None:
     goods = goods_of(kept).goods
 
     told = report(
-        course_of(base, kept, SETTINGS), course_of(other, kept, SETTINGS), goods, ("a", "b")
-    )
+        course_of(base, kept, SETTINGS), course_of(other, kept, SETTINGS), Apart(goods=goods),
+        ("a", "b"),
+    )  # fmt: skip
 
     was, would = brute(kept, base), brute(kept, other)
     end = max(each.at for each in kept)
@@ -122,6 +131,36 @@ def test_the_seed_question_adds_up_to_a_recount(inputs: list[Input]) -> None:
         if row["newly_held"]["orders"]:
             assert as_counted(row["newly_held"]) == counted(held[row["name"]])
     assert sum(told["totals"]["other"].values()) == len(would)
+
+
+@pytest.mark.parametrize(
+    ("base", "other"),
+    [
+        (Scenario("as it was"), Scenario("what if", packs=(BEFORE,))),
+        (Scenario("as it was"), Scenario("what if", prices=Decimal("1.5"))),
+    ],
+    ids=["pack", "prices"],
+)
+def test_orders_that_stand_alone_are_told_as_if_simulated_in_both_courses(
+    sound: Path, inputs: list[Input], tmp_path: Path, base: Scenario, other: Scenario
+) -> None:
+    archive = open_archive(sound)
+    found = words_of_archive(archive, tmp_path, 1, lambda *_: None)
+
+    told = compared(found, (base, other), archive.settings, tmp_path, 1, lambda *_: None)
+
+    courses = [course_of(each, inputs, SETTINGS) for each in (base, other)]
+    whole = Apart(goods=goods_of(inputs).goods)
+    assert told == report(courses[0], courses[1], whole, ("as it was", "what if"))
+
+
+def test_most_orders_stand_alone_where_one_list_is_asked_about(words: list[Word]) -> None:
+    of_orders = [word for word in words if word[1] in {topic.name for topic in OF_ORDERS}]
+    scenarios = (Scenario("as it was"), Scenario("what if", packs=(BEFORE,)))
+
+    found = set_apart(scenarios, of_orders, SETTINGS, of_orders[-1][0][0])
+
+    assert 150 < found.totals.total() < 250 == found.totals.total() + len(found.concerned)
 
 
 def counted(group: list[Any]) -> tuple[int, int, Decimal, Any]:
@@ -273,3 +312,16 @@ def test_a_bad_file_is_refused_by_line(tmp_path: Path) -> None:
 
     assert done.exit_code == 1
     assert '"line":1' in done.stdout
+
+
+@pytest.mark.parametrize("topic", ["orders.checks", "licenses", "policy"])
+def test_a_damaged_archive_prices_nothing_and_the_file_is_named(copy: Path, topic: str) -> None:
+    path = max((copy / topic).rglob("*.*"))
+    path.write_bytes(path.read_bytes()[:-100])
+    _register()
+
+    done = CliRunner().invoke(app, ["what-if", str(copy), "--processes", "1"])
+
+    assert done.exit_code == 1, done.output
+    assert f"is damaged: segment: {path.relative_to(copy)}" in done.output
+    assert "Newly held" not in done.output
