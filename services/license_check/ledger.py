@@ -154,10 +154,10 @@ def judge(license_: License, request: ReservationRequested, partition: Partition
     if isinstance(covered, Refusal):
         return covered
     limit = shipments_max(terms)
-    if limit is not None and request.key not in license_.open_orders:
-        taken = license_.shipments_made + len(license_.open_orders)
-        if taken >= limit:
-            text = f"{limit} shipments are allowed; {taken} are made or set aside"
+    if limit is not None:
+        others = len(license_.open_orders.keys() - {request.key})
+        if license_.shipments_made + others >= limit:
+            text = f"{limit} shipments are allowed; {limit} are made or set aside"
             return Refusal(HoldReason.LICENSE_EXHAUSTED, text)
     return covered
 

@@ -197,9 +197,10 @@ class Books:
             for held in (*account.open.values(), *account.gone.values())
             for shipment in held.wholes
         }
-        if most is not None and len(others) + len(shipped) >= most and asked.key not in {
-            held.order for held in account.open.values()
-        }:  # fmt: skip
+        standing = account.open.get(asked.reservation_id)
+        if standing is not None:  # it stands, whoever came after it
+            others, most = set(), most if any(standing.open) else None
+        if most is not None and len(others) + len(shipped) >= most:
             found.append(f"all {most} shipments are made or set aside")
         return found
 

@@ -109,6 +109,14 @@ def test_an_order_that_ships_in_parts_uses_up_the_shipments() -> None:
     assert duo.breaches() == []
 
 
+def test_an_order_that_made_the_last_shipment_allowed_is_not_released_for_another() -> None:
+    duo = released("10", max_shipments=1)
+    ships(duo, "4")
+    duo.order(needs(of("10"), "cn-1", check=1))
+
+    assert (duo.last().decision, duo.license().shipments_made) == ("HELD", 1)
+
+
 def test_a_shipment_beyond_what_one_may_carry_is_on_record() -> None:
     duo = Duo()
     duo.office(license_granted(conditions=("quantity_per_shipment=4 kg",)))
