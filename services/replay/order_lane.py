@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from schemas.checks import ReleaseStale, Unreadable
-from schemas.decisions import Decided
+from schemas.decisions import OrderReleased
 from schemas.envelope import Output, Recorded
 from schemas.fold import FORGET_EVERY, Partition
 from schemas.topics import CHECKS, CLASSIFIED, DECISIONS, LICENSES, ORDERS
@@ -90,7 +90,7 @@ class OrderVerifier:
         self._last_of: dict[str, int] = {}
         self._links: dict[Between, Link] = {}
         self._stale: set[str] = set()
-        self._decided: dict[bytes, tuple[str, int, str]] = {}
+        self._released: dict[bytes, tuple[str, int, str]] = {}
         self._causes: dict[str, set[int]] = {CLASSIFIED.name: set(), CHECKS.name: set()}
         self._chain = ChainCheck(partition)
         self.at = partition
@@ -267,9 +267,9 @@ class OrderVerifier:
         link = self._link((CHECKS.name, self.at), (send.topic, to))
         link.expected.append((one.raw.offset, digest))
         event = output.event
-        if isinstance(event, Decided):
+        if isinstance(event, OrderReleased):  # nothing else is ever held back
             sha256 = hashlib.sha256(send.value or b"").hexdigest()
-            self._decided[digest] = (event.decision_id, event.chain.index, sha256)
+            self._released[digest] = (event.decision_id, event.chain.index, sha256)
 
     # The end
 
@@ -282,7 +282,7 @@ class OrderVerifier:
         for partition, heard in self._incoming.heard.items():
             self._link((CHECKS.name, self.at), (LICENSES.name, partition)).recorded += heard
         held_back = {
-            digest: found for digest, found in self._decided.items() if found[0] in self._stale
+            digest: found for digest, found in self._released.items() if found[0] in self._stale
         }
         for name, link in self._links.items():
             self._compare(name, link, set(held_back))

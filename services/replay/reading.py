@@ -80,7 +80,11 @@ class Archive:
 
     def partitions(self, topic: str) -> int:
         """How many partitions a topic has."""
-        return int(self.manifest.header["partitions"][topic])
+        return self._partitions[topic]
+
+    @cached_property
+    def _partitions(self) -> dict[str, int]:
+        return {topic: int(count) for topic, count in self.manifest.header["partitions"].items()}
 
     @cached_property
     def segments(self) -> dict[Place, list[Entry]]:
