@@ -1,6 +1,7 @@
 """Shipments and returns: what left is settled, and what was not released is a breach."""
 
 import hashlib
+from collections.abc import Iterable
 from decimal import ROUND_FLOOR, Context, Decimal
 from typing import Any, Final
 
@@ -110,9 +111,9 @@ def _settle(turn: Turn, event: OrderShipped, *, released: bool) -> set[str]:
         final = event.final and whole
         name = event.shipment_id if whole else _part(event.shipment_id, line.unit)
         part = event.model_copy(update={"shipment_id": name, "final": final})
-        regimes = dict.fromkeys(e.regime for e in _open_entries(turn, line.line_id))
+        regimes = dict.fromkeys(e.regime for e in _entries(turn, line.line_id))
         for regime in regimes:
-            opened = [e for e in _open_entries(turn, line.line_id) if e.regime == regime]
+            opened = _opened(e for e in _entries(turn, line.line_id) if e.regime == regime)
             drawn = _drawn(opened, _named(turn.state, event), released=released)
             for entry, own in _divided(drawn, line):
                 _settle_one(turn, part, own, entry, whole=event.shipment_id)
@@ -128,12 +129,21 @@ def _part(shipment_id: str, unit: str) -> str:
     return derived_id(shipment_id, unit)
 
 
-def _open_entries(turn: Turn, line_id: str) -> list[Reservation]:
+def _entries(turn: Turn, line_id: str) -> list[Reservation]:
     return [
         entry
         for entry in turn.state.reservations
-        if entry.line_id == line_id and entry.state not in ("refused", "asked")
+        if entry.line_id == line_id and entry.state != "refused"
     ]
+
+
+def _opened(entries_: Iterable[Reservation]) -> list[Reservation]:
+    """List what goods can have left on: what was granted, else what is asked for.
+
+    The ledger hears of them behind the request, and uses up what it grants.
+    """
+    found = list(entries_)
+    return [entry for entry in found if entry.state != "asked"] or found
 
 
 def _named(state: OrderState, event: OrderShipped) -> tuple[str, ...]:
