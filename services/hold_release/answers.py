@@ -120,7 +120,9 @@ def refused(turn: Turn) -> None:
         return
     # A grant that is not confirmed still sets its quantity aside, so it is let go, not forgotten.
     state: Literal["refused", "withdrawn"] = "refused" if entry.state == "asked" else "withdrawn"
-    entries.replace_entry(turn, entry, state=state, reason=event.reason, text=event.text)
+    # What left while it was asked for, left on no license.
+    never = {"shipped": ZERO, "shipments": ()} if state == "refused" else {}
+    entries.replace_entry(turn, entry, state=state, reason=event.reason, text=event.text, **never)
     if turn.state.phase == "released":
         withdraw_release(turn, event.reason, event.text, event.line_id)
     progress(turn)

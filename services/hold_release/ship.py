@@ -1,8 +1,9 @@
 """Shipments and returns: what left is settled, and what was not released is a breach."""
 
 import hashlib
-from decimal import ROUND_FLOOR, Context, Decimal
-from typing import Any, Final
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
 
 from schemas.checks import ReservationPosted, ReservationReturned, ReservationSettled
 from schemas.decisions import Overdraft
@@ -10,12 +11,10 @@ from schemas.envelope import derived_id
 from schemas.events import encode
 from schemas.orders import OrderLine, OrderReturned, OrderShipped, ShippedLine, Weight
 from services.hold_release import entries
+from services.hold_release.divide import divided
 from services.hold_release.progress import conflict
 from services.hold_release.state import ZERO, OrderState, Reservation
 from services.hold_release.turn import Turn
-
-_PLACES: Final = Decimal("0.000000000001")
-_EXACT: Final = Context(prec=80)
 
 
 def shipped(turn: Turn) -> None:
@@ -110,11 +109,11 @@ def _settle(turn: Turn, event: OrderShipped, *, released: bool) -> set[str]:
         final = event.final and whole
         name = event.shipment_id if whole else _part(event.shipment_id, line.unit)
         part = event.model_copy(update={"shipment_id": name, "final": final})
-        regimes = dict.fromkeys(e.regime for e in _open_entries(turn, line.line_id))
+        regimes = dict.fromkeys(e.regime for e in _entries(turn, line.line_id))
         for regime in regimes:
-            opened = [e for e in _open_entries(turn, line.line_id) if e.regime == regime]
+            opened = _opened(e for e in _entries(turn, line.line_id) if e.regime == regime)
             drawn = _drawn(opened, _named(turn.state, event), released=released)
-            for entry, own in _divided(drawn, line):
+            for entry, own in divided(drawn, line, _unit(turn.state, line)):
                 _settle_one(turn, part, own, entry, whole=event.shipment_id)
                 closed.update([entry.reservation_id] if final else [])
     return closed
@@ -128,12 +127,21 @@ def _part(shipment_id: str, unit: str) -> str:
     return derived_id(shipment_id, unit)
 
 
-def _open_entries(turn: Turn, line_id: str) -> list[Reservation]:
+def _entries(turn: Turn, line_id: str) -> list[Reservation]:
     return [
         entry
         for entry in turn.state.reservations
-        if entry.line_id == line_id and entry.state not in ("refused", "asked")
+        if entry.line_id == line_id and entry.state != "refused"
     ]
+
+
+def _opened(entries_: Iterable[Reservation]) -> list[Reservation]:
+    """List what goods can have left on: what was granted, else what is asked for.
+
+    The ledger hears of them behind the request, and uses up what it grants.
+    """
+    found = list(entries_)
+    return [entry for entry in found if entry.state != "asked"] or found
 
 
 def _named(state: OrderState, event: OrderShipped) -> tuple[str, ...]:
@@ -164,53 +172,10 @@ def _likely(entry: Reservation, *, released: bool) -> tuple[bool, bool]:
     return (stands, False) if released else (entry.ever_released and not stands, stands)
 
 
-def _divided(drawn: list[Reservation], line: ShippedLine) -> list[tuple[Reservation, ShippedLine]]:
-    """Divide what left over the licenses a line is split over: each up to what it covers.
-
-    The last takes the rest, also what is too much. Weights and value go with the quantity.
-    """
-    if len(drawn) == 1:
-        return [(drawn[0], line)]
-    parts: list[tuple[Reservation, ShippedLine]] = []
-    left, value, net, gross = line.quantity, line.value, line.net_weight, line.gross_weight
-    for entry in drawn:
-        last = entry is drawn[-1]
-        own = left if last else min(left, max(entry.covers - entry.shipped, ZERO))
-        if own <= ZERO:
-            continue
-        whole = own == left
-        taken = {
-            "quantity": own,
-            "value": value if whole else _share(value, own, left),
-            "net_weight": net if whole else _weight(net, own, left),
-            "gross_weight": gross if whole else _weight(gross, own, left),
-        }
-        parts.append((entry, line.model_copy(update=taken)))
-        if whole:
-            break
-        value = None if value is None else value - (_share(value, own, left) or ZERO)
-        net, gross = _less(net, own, left), _less(gross, own, left)
-        left -= own
-    return parts
-
-
-def _share(amount: Decimal | None, part: Decimal, whole: Decimal) -> Decimal | None:
-    if amount is None:
-        return None
-    exact = _EXACT.divide(_EXACT.multiply(amount, part), whole)
-    return exact.quantize(_PLACES, rounding=ROUND_FLOOR, context=_EXACT)
-
-
-def _weight(weight: Weight | None, part: Decimal, whole: Decimal) -> Weight | None:
-    share = None if weight is None else _share(weight.value, part, whole)
-    return Weight(value=share, unit=weight.unit) if weight and share else None
-
-
-def _less(weight: Weight | None, part: Decimal, whole: Decimal) -> Weight | None:
-    taken = _weight(weight, part, whole)
-    if weight is None or taken is None:
-        return weight
-    return Weight(value=weight.value - taken.value, unit=weight.unit)
+def _unit(state: OrderState, line: ShippedLine) -> str:
+    """Tell the unit that a shipped line is ordered in; of an order that ended, the one it names."""
+    ordered = {} if state.assessed is None else _ordered(state)
+    return ordered[line.line_id].unit if line.line_id in ordered else line.unit
 
 
 def _head(turn: Turn, entry: Reservation, request_id: str, line: ShippedLine) -> dict[str, Any]:
@@ -356,7 +321,8 @@ def returned(turn: Turn) -> None:
         ]
         for regime in dict.fromkeys(entry.regime for entry in left_on):
             own = [entry for entry in left_on if entry.regime == regime]
-            for entry, part in _divided([_of_what_left(entry) for entry in own], line):
+            views = [_of_what_left(entry) for entry in own]
+            for entry, part in divided(views, line, _unit(state, line)):
                 _return_one(turn, event, part, entry)
 
 

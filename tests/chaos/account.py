@@ -129,6 +129,7 @@ class Books:
     def requested(self, account: Account, each: Entry, answers: list[Any], now: datetime) -> None:
         """A grant must be allowed by the terms as they stand here, and fit what remains."""
         asked: ReservationRequested = each.event
+        account.asked.add(asked.reservation_id)
         if not answers and not self._repeated:
             self.say("I1", each, f"the request {asked.reservation_id} was never answered")
         for answer in answers:
@@ -237,7 +238,8 @@ class Books:
         rid = told.reservation_id
         held = account.open.get(rid) or account.gone.get(rid)
         if held is None:
-            self.say("I4", each, f"{rid} is settled, and was never open")
+            if rid not in account.asked:
+                self.say("I4", each, f"{rid} is settled, and was never asked for")
             return
         if account.terms is None or told.shipment_id in held.shipments:
             return

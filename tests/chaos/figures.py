@@ -54,6 +54,8 @@ class Account:
     adjusted: set[str] = field(default_factory=set)
     used: Decimal = ZERO
     used_value: Decimal = ZERO
+    asked: set[str] = field(default_factory=set)
+    """Whatever was asked for, granted or not."""
     open: dict[str, Reserved] = field(default_factory=dict)
     closed: set[str] = field(default_factory=set)
     """Voided, or settled to the end."""

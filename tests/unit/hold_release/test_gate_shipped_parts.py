@@ -122,6 +122,15 @@ def test_a_final_shipment_in_two_units_closes_every_license_that_the_line_is_spl
     assert [duo.balance(name)[1] for name in ("cn-1", "cn-2")] == ["0", "0"]
 
 
+def test_a_split_line_told_in_another_unit_is_divided_in_proportion() -> None:
+    duo = duo_released("10", "cn-1", "cn-2", quantity=Decimal(7))
+    grams = ShippedLine(line_id="L1", quantity=Decimal(9000), unit="g")
+    duo.order(shipped("s1", duo.last().decision_id, final=False, lines=(grams,)))
+
+    assert [duo.balance(name) for name in ("cn-1", "cn-2")] == [("6.3", "0.7"), ("2.7", "0.3")]
+    assert [each.kind for each in duo.breaches()] == ["over_quantity"]
+
+
 def test_a_line_that_came_back_in_parts_is_told_as_one() -> None:
     run = released()
     run.say(shipped("s1", run.last.decision_id))

@@ -2,14 +2,17 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from random import Random
 
 import pytest
 
-from schemas.checks import ReservationReturned
+from schemas.checks import ReservationRequested, ReservationReturned
 from schemas.licenses import LicenseReinstated, LicenseSuspended
 from schemas.orders import ShippedLine
+from schemas.topics import LICENSES
 from tests.support.builders import T0, cancelled, license_granted, shipped, unreadable
 from tests.support.duo import DAY, Duo, comes_back, needs, of, released, ships
+from tests.support.late import LateDuo
 
 RECALL = DAY + timedelta(minutes=1)
 DRUM = (ShippedLine(line_id="L1", quantity=Decimal(1), unit="drum"),)
@@ -92,3 +95,26 @@ def test_what_was_withdrawn_is_given_back_also_where_another_license_serves() ->
 
     assert duo.last().decision == "RELEASED"
     assert [duo.balance(name) for name in ("cn-1", "cn-2")] == [("0", "0"), ("0", "10")]
+
+
+@pytest.mark.parametrize("final", [True, False])
+@pytest.mark.parametrize("result", ["granted", "refused"])
+def test_goods_that_left_while_a_license_was_asked_are_used_up_on_it(
+    final: bool, result: str
+) -> None:
+    room = Decimal(100 if result == "granted" else 5)
+    duo = LateDuo(Random(0), lambda _: needs(), 0.0)
+    duo.office(license_granted("cn-1", quantity=room))
+    duo.stopped = {LICENSES.name}
+    duo.order(needs(of("10"), "cn-1"))
+    duo.order(shipped("s1", "-", final=final))
+    duo.rest()
+
+    used = "10" if result == "granted" else "0"
+    assert duo.balance() == (used, "0")
+    assert [each.kind for each in duo.breaches()] == ["not_released"]
+    if not final:
+        duo.order(needs(of("15", 2), "cn-1"))
+        assert duo.balance() == (used, "5" if result == "granted" else "0")
+        wanted = [each.quantity for each in duo.to_ledger(ReservationRequested)]
+        assert wanted == [Decimal(10)] if result == "granted" else [Decimal(10), Decimal(15)]
