@@ -22,6 +22,9 @@ class Condition:
 
     def evidence(self, said: Mapping[str, Match]) -> tuple[Match, ...]:
         """Give the places in the text that meet it, each once."""
+        if len(self.shown) == 1:
+            match = said[self.shown[0]]
+            return (match,) if match.text else ()
         found = dict.fromkeys([said[fact] for fact in self.shown])
         return tuple([match for match in found if match.text])
 

@@ -24,6 +24,7 @@ _FREE_SYMBOL = re.compile(
     r"(?= (?:sputter\w* )?(?:targets?|metal|foil|sheet|wire|powder|pellets|granules)(?![a-z]))"
 )
 """The symbol of a free metal before a form of it."""
+_ANY_SYMBOL = re.compile(r"(?<![a-z0-9.])[a-z]{2}(?![a-z])")
 _ONES = b"\x01" * 64
 _PAIR = re.compile(
     r"(?<![a-z0-9.])(?:la|ce|pr|nd|sm|eu|gd|tb|dy|ho|er|tm|yb|lu|sc)[ :/+-]"
@@ -43,12 +44,11 @@ def pieces(vocabulary: Vocabulary, text: str, sure: list[Piece], loose: list[Pie
 
     `loose` readings count where neither a sure one nor the vocabulary knows the words.
     """
-    found = [
-        *sure,
-        *(Piece(*m.span(), Kind.CHEMICAL) for m in _PAIR.finditer(text)),
-        *(Piece(*m.span(), Kind.CHEMICAL) for m in _SYMBOL.finditer(text)),
-        *(Piece(*m.span(), Kind.STUFF) for m in _FREE_SYMBOL.finditer(text)),
-    ]
+    found = list(sure)
+    if _ANY_SYMBOL.search(text):
+        found += (Piece(*m.span(), Kind.CHEMICAL) for m in _PAIR.finditer(text))
+        found += (Piece(*m.span(), Kind.CHEMICAL) for m in _SYMBOL.finditer(text))
+        found += (Piece(*m.span(), Kind.STUFF) for m in _FREE_SYMBOL.finditer(text))
     covered = bytearray(len(text))
     signs = [] if text.isascii() else list(vocabulary.signs(text))
     if signs:
@@ -57,7 +57,7 @@ def pieces(vocabulary: Vocabulary, text: str, sure: list[Piece], loose: list[Pie
     _cover(covered, found)
     if signs:
         for piece in signs:
-            if not all(covered[piece.start : piece.end]):
+            if covered.find(0, *piece[:2]) >= 0:
                 found.append(piece)
                 _cover(covered, (piece,))
     maybe = bytearray(len(text))
@@ -65,7 +65,7 @@ def pieces(vocabulary: Vocabulary, text: str, sure: list[Piece], loose: list[Pie
     last: tuple[int, str] = (-2, "")
     for match in _TOKEN.finditer(text):
         start, end = match.span()
-        if all(covered[start:end]):
+        if covered.find(0, start, end) < 0:
             last = (-2, "")
             continue
         token = match.group()
@@ -73,11 +73,11 @@ def pieces(vocabulary: Vocabulary, text: str, sure: list[Piece], loose: list[Pie
         kind = pair or _kind(vocabulary, token, counted=last[1][-1:].isdigit())
         if pair:
             found[-1] = Piece(found[-1].start, end, pair)
-        if pair or kind is not Kind.UNKNOWN or not all(maybe[start:end]):
+        if pair or kind is not Kind.UNKNOWN or maybe.find(0, start, end) >= 0:
             found += () if pair else (Piece(start, end, kind),)
             _cover(covered, found[-1:])
         last = (end, token)
-    found += (p for p in loose if not all(covered[p.start : p.end]))
+    found += (p for p in loose if covered.find(0, p.start, p.end) >= 0)
     return sorted(piece for piece in found if piece.kind)
 
 

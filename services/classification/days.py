@@ -10,6 +10,7 @@ def _zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
+@lru_cache(maxsize=1024)
 def day_of(moment: date | datetime, zone: str) -> date:
     """Give the regime's day; a naive datetime is read as its own date."""
     if isinstance(moment, datetime):

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
+from typing import Any
 
 from schemas.classification import LicenseType, Match, Reason, Status, Verdict
 from services.classification.condition import conditions
@@ -28,7 +30,8 @@ def meet(compiled: Compiled, facts: Facts, day: date) -> list[Finding]:
     best: dict[str, Tested] = {}
     for fact in facts.said:
         for tested in index.get(fact, ()):
-            if tested[2].holds(known):
+            clause = tested[2]
+            if clause.needs <= known and clause.bars.isdisjoint(known):
                 _keep(best, tested)
     for tested in compiled.always:
         if tested[2].holds(known):
@@ -76,7 +79,7 @@ def negatives(compiled: Compiled, facts: Facts) -> list[tuple[Negative, tuple[Ma
     known = facts.known
     for negative, clauses in compiled.negatives:
         for clause in clauses:
-            if clause.holds(known):
+            if clause.needs <= known and clause.bars.isdisjoint(known):
                 found.append((negative, clause.evidence(facts.said)))
                 break
     return found
@@ -93,7 +96,8 @@ def cited(
     matched: tuple[Match, ...] = (),
 ) -> Reason:
     """Make a reason that carries its citation."""
-    return Reason(
+    made = _reason if matched else _plain_reason
+    return made(
         regime=key,
         code=code,
         effect=effect,
@@ -103,6 +107,14 @@ def cited(
         evidence_tag=source.tag,
         matched=matched,
     )
+
+
+def _reason(**fields: Any) -> Reason:
+    return Reason(**fields)
+
+
+_plain_reason = lru_cache(maxsize=4096)(_reason)
+"""What rests on no words of the text is made once."""
 
 
 def wanting(finding: Finding, facts: Facts) -> str:

@@ -31,6 +31,7 @@ _PART = re.compile(r"([a-z]+)|(\d+(?:\.\d+)?)|([()\[\]·.])")
 _RUN = re.compile(r"[(\[]?[a-z]{3,10}[)\]]?[a-z]{0,8}")
 _CLEAR = frozenset(("nd", "gd", "tb", "dy", "yb", "sm", "pr"))
 """Symbols that seldom make up a word together with metals."""
+_ANY_CLEAR = re.compile("|".join(sorted(_CLEAR)))
 _JOINED = frozenset((
     "al", "mg", "cu", "ni", "fe", "co", "zr", "ga", "mn", "si", "b", "ba", "zn", "ti",
 ))  # fmt: skip
@@ -55,7 +56,7 @@ def run_of_symbols(token: str, wanted: frozenset[str], *, clear: bool = False) -
     if not _RUN.fullmatch(token):
         return ()
     letters = token.translate(_NO_BRACKETS)
-    if letters in _WORDS:
+    if letters in _WORDS or (clear and _ANY_CLEAR.search(letters) is None):
         return ()
     for cased in _split(letters):
         symbols = tuple(dict.fromkeys(s.lower() for s in _SYMBOL.findall(cased)))
@@ -181,6 +182,8 @@ def _binary(other: str, amount: int, ours: int) -> bool:
 _RARE = frozenset(
     ("la", "ce", "pr", "nd", "sm", "eu", "gd", "tb", "dy", "ho", "er", "tm", "yb", "lu", "sc")
 )
+_RARE_FIRST = tuple(sorted(_RARE))
+_NO_LETTERS = "0123456789./()[]'"
 _BESIDE = _JOINED | {"n"}
 _BESIDE_COUNTED = _BESIDE | {"o", "f", "cl", "br", "s", "c", "h"}
 _READABLE_MAX = 8
@@ -190,7 +193,7 @@ _READABLE_MAX = 8
 @lru_cache(maxsize=16384)
 def readable(token: str) -> bool:
     """Tell whether an unknown name can be read as a rare earth's symbol and what it bonds with."""
-    if len(token) > _READABLE_MAX:
+    if len(token) > _READABLE_MAX or not token.lstrip(_NO_LETTERS).startswith(_RARE_FIRST):
         return False
     beside = _BESIDE if token.isalpha() else _BESIDE_COUNTED
     for reading in _readings(token):

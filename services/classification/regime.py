@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
+from typing import Any
 
 from schemas.classification import LicenseType, Reason, RegimeVerdict, Status, Verdict
 from services.classification import parties
@@ -213,7 +215,7 @@ def _finish(
         and draft.status is Status.UNKNOWN
     ):
         draft.license_type = LicenseType.UNKNOWN
-    return RegimeVerdict(
+    return _verdict(
         decision=draft.decision,
         applies=applies,
         status=draft.status,
@@ -224,6 +226,12 @@ def _finish(
         next_change=draft.next_change.isoformat() if draft.next_change else None,
         **update,
     )
+
+
+@lru_cache(maxsize=4096)
+def _verdict(**fields: Any) -> RegimeVerdict:
+    """Make a verdict once: they are frozen, and few differ."""
+    return RegimeVerdict(**fields)
 
 
 def excluded(key: str, outcome: Outcome, others: dict[str, Outcome], packs: PackSet) -> Outcome:
