@@ -87,8 +87,8 @@ audit: setup ## 20,000 orders over three years archived, verified, damaged, forg
 
 audit-million: setup ## the same with 1,000,000 orders in one environment: an hour, 2 GB; goes on where stopped
 	@mkdir -p .local
-	@$(BIN)/python -m tests.audit.run --orders 1000000 --environments 1 --keep .local/million \
-		$(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m tests.audit.run --orders 1000000 --environments 1 --seed $(or $(SEED),1) \
+		--keep .local/million-$(or $(SEED),1)
 
 bench-replay: setup ## verify and what-if beside a bare read of the same archive
 	@$(BIN)/python -m tests.bench.replay $(if $(SEED),--seed $(SEED))

@@ -70,7 +70,7 @@ def set_apart(
         if said.key not in sim.concerned:
             course.hear(said)
     runs = course.end(end_ms).runs
-    sim.concerned.update(key for key, day in sim.until.items() if _released_on(runs.get(key), day))
+    sim.concerned.update(key for key, day in sim.until.items() if _reaches(runs.get(key), day))
     for key, goods in reader.goods.items():
         if key in sim.concerned:
             found.goods[key] = goods
@@ -83,13 +83,16 @@ def set_apart(
     return found
 
 
-def _released_on(run: Run | None, day: date) -> bool:
-    """Whether a release of an order may stand on a day, or near it: no two zones agree on one."""
-    if run is None or run.released_at is None:
+def _reaches(run: Run | None, day: date) -> bool:
+    """Whether an order was decided on a day or later, or stands released that long.
+
+    A day is taken for two, since no two zones agree on one.
+    """
+    if run is None:
         return False
     word, at, _ = run.decisions[-1]
-    over = word in ("CLOSED", "REJECTED")
-    return not over or at.date() >= day - timedelta(days=1)
+    stands = run.released_at is not None and word not in ("CLOSED", "REJECTED")
+    return stands or at.date() >= day - timedelta(days=1)
 
 
 class _Alone(Simulation):

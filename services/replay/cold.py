@@ -16,15 +16,35 @@ WARM: Final = 256
 """Entities of one license that stay objects."""
 
 
+class Packer:
+    """Packs texts of one kind: each says mostly what the first said."""
+
+    __slots__ = ("_like",)
+
+    def __init__(self) -> None:
+        self._like = b""
+
+    def pack(self, text: bytes) -> bytes:
+        """Make a text small."""
+        self._like = self._like or text
+        packing = zlib.compressobj(1, zdict=self._like)
+        return packing.compress(text) + packing.flush()
+
+    def unpack(self, packed: bytes) -> bytes:
+        """The text again."""
+        return zlib.decompressobj(zdict=self._like).decompress(packed)
+
+
 class ColdEntities(Mapping[str, Model]):
     """An aggregate by name, as a fold takes it."""
 
-    __slots__ = ("_cold", "_kinds", "_warm")
+    __slots__ = ("_cold", "_kinds", "_packer", "_warm")
 
     def __init__(self) -> None:
         self._warm: OrderedDict[str, Model] = OrderedDict()
         self._cold: dict[str, bytes] = {}
         self._kinds: dict[str, type[Model]] = {}
+        self._packer = Packer()
 
     def put(self, name: str, entity: Model | None) -> None:
         """Set an entity, or forget it."""
@@ -44,13 +64,13 @@ class ColdEntities(Mapping[str, Model]):
             self._warm[name] = entity
             name, entity = self._warm.popitem(last=False)
         text = entity.model_dump_json(exclude_none=True).encode()
-        self._cold[name] = zlib.compress(text, 1)
+        self._cold[name] = self._packer.pack(text)
 
     def __getitem__(self, name: str) -> Model:
         found = self._warm.get(name)
         if found is not None:
             return found
-        return self._kinds[name].model_validate_json(zlib.decompress(self._cold[name]))
+        return self._kinds[name].model_validate_json(self._packer.unpack(self._cold[name]))
 
     def __iter__(self) -> Iterator[str]:
         return iter(list(self._kinds))

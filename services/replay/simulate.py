@@ -5,7 +5,6 @@ deadlines fall due in between. No broker, no Redis, no clock: equal inputs, equa
 """
 
 import heapq
-import zlib
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ from services.license_check.book import License
 from services.license_check.determine import Book
 from services.license_check.ladder import Ladder
 from services.replay import stages
-from services.replay.cold import ColdEntities
+from services.replay.cold import ColdEntities, Packer
 from services.replay.forgetting import Fading
 from services.replay.stages import ROOT, FoldStage, GateSettings
 from services.runtime.murmur import partition_of
@@ -61,6 +60,7 @@ class Orders:
         """Know nothing."""
         self._recent: OrderedDict[str, Model] = OrderedDict()
         self._resting: dict[str, bytes] = {}
+        self._packer = Packer()
 
     def of(self, key: str) -> dict[str, Model]:
         """The aggregate of an order, as the fold takes it."""
@@ -71,7 +71,7 @@ class Orders:
         """What is known of an order."""
         found = self._recent.get(key)
         if found is None and (resting := self._resting.get(key)) is not None:
-            found = OrderState.model_validate_json(zlib.decompress(resting))
+            found = OrderState.model_validate_json(self._packer.unpack(resting))
         return found
 
     def put(self, key: str, changes: Mapping[str, Model | None]) -> None:
@@ -84,7 +84,8 @@ class Orders:
         self._recent.move_to_end(key)
         if len(self._recent) > RECENT_MAX:
             idle, old = self._recent.popitem(last=False)
-            self._resting[idle] = zlib.compress(old.model_dump_json(exclude_none=True).encode(), 1)
+            text = old.model_dump_json(exclude_none=True).encode()
+            self._resting[idle] = self._packer.pack(text)
 
     def drop(self, key: str, name: str = ROOT) -> None:
         """Forget an order."""
