@@ -307,6 +307,7 @@ class ReservationGranted(Answer):
         default=None, description="the same in the line's own unit and currency; less, if partial"
     )
     over_percent: NonNegative | None = Field(default=None, description="a delivery may exceed it")
+    under_percent: NonNegative | None = Field(default=None, description="or be as much less")
     valid_to: date
     balance_before: Balance
     balance_after: Balance

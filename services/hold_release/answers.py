@@ -43,6 +43,7 @@ def granted(turn: Turn) -> None:
         valid_to=event.valid_to.isoformat(),
         granted_at=turn.record.logged_at,
         over_percent=event.over_percent,
+        under_percent=event.under_percent,
         ledger_partition=event.ledger_partition,
         ledger_offset=event.ledger_offset,
         **_covered(entry, event),

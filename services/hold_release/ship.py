@@ -31,9 +31,11 @@ def shipped(turn: Turn) -> None:
         return
     event = told.model_copy(update={"lines": _summed(told.lines)})
     kind = _breach_kind(turn, event)
-    final = event.final and _is_of_this_order(state, event, kind)
+    shipped = _shipped_so_far(state, event)
+    last = event.final or (kind is None and _all_delivered(turn, shipped))
+    final = last and _is_of_this_order(state, event, kind)
     turn.update(
-        shipped=_shipped_so_far(state, event),
+        shipped=shipped,
         shipped_finally=state.shipped_finally or final,
     )
     named = kind not in ("not_released", "wrong_revision")
@@ -270,14 +272,33 @@ def _ordered(state: OrderState) -> dict[str, OrderLine]:
     return {line.line_id: line for line in state.assessed.order.lines}
 
 
-def _tolerated(turn: Turn, line_id: str, quantity: Decimal) -> Decimal:
-    """Tell how much of a line may be delivered: what each license it draws on tolerates."""
-    stated = [
-        entry.over_percent or ZERO
+def _standing(turn: Turn, line_id: str) -> list[Reservation]:
+    return [
+        entry
         for entry in turn.state.reservations
         if entry.line_id == line_id and entry.state in ("granted", "confirming")
     ]
-    return quantity + quantity * min(stated, default=ZERO) / 100
+
+
+def _tolerated(turn: Turn, line_id: str, quantity: Decimal) -> Decimal:
+    """Tell how much of a line may be delivered: what each license it draws on tolerates."""
+    over = [entry.over_percent or ZERO for entry in _standing(turn, line_id)]
+    return quantity + quantity * min(over, default=ZERO) / 100
+
+
+def _all_delivered(turn: Turn, shipped: dict[str, dict[str, Decimal]]) -> bool:
+    """Tell whether every line left, short of what is ordered by no more than its licenses tolerate.
+
+    The rest is not coming then. Where none tolerates less, the order system says which is the last.
+    """
+    ordered, short = _ordered(turn.state), {}
+    for name, line in ordered.items():
+        under = [entry.under_percent or ZERO for entry in _standing(turn, name)]
+        short[name] = line.quantity * min(under, default=ZERO) / 100
+    return any(short.values()) and all(
+        shipped.get(name, {}).get(line.unit, ZERO) >= line.quantity - short[name]
+        for name, line in ordered.items()
+    )
 
 
 def posted(turn: Turn, event: ReservationPosted) -> None:

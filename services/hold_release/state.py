@@ -93,6 +93,8 @@ class Reservation(Model):
     """leaving, or more held than wanted: when the goods can no longer be on a truck."""
     over_percent: Amount | None = None
     """What a delivery may exceed it by."""
+    under_percent: Amount | None = None
+    """What a delivery may fall short of it by, and be all that is delivered."""
     shipped: Sum = ZERO
     """How much of the line left on it, in the line's own unit."""
     returned: Sum = ZERO

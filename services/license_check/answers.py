@@ -95,6 +95,7 @@ def _granted(
         "currency": reservation.currency,
         "stated": _other_side(reservation),
         "over_percent": after.terms.over_percent if after.terms else None,
+        "under_percent": after.terms.under_percent if after.terms else None,
         "valid_to": reservation.valid_to,
         "balance_before": before.left().balance,
         "balance_after": after.left().balance,

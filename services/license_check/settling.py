@@ -45,11 +45,10 @@ def settled(
         return {}, [answers.posted(record, told, "settle", result, license_)]
     quantity, result = _quantity(license_, known, told)
     value, currency = _value(known, told)
-    used = known.used_quantity + quantity
-    closes = known.state != "closed" and (told.final or _delivered(license_.terms, known, used))
+    closes = known.state != "closed" and told.final
     after = changed(
         known,
-        used_quantity=used,
+        used_quantity=known.used_quantity + quantity,
         used_value=known.used_value + value,
         shipments=(*known.shipments, told.shipment_id),
         parts=known.parts if told.of_shipment is None else _with_part(known, told),
@@ -175,12 +174,6 @@ def _value(known: Reservation, told: Told) -> tuple[Decimal, str | None]:
         return told.value, known.currency
     found = exchanged(told.value, currency, known.currency, asked.conversions, asked_at(asked))
     return (known.unused[1] if found is None else found), known.currency
-
-
-def _delivered(terms: LicenseTerms | None, known: Reservation, used: Decimal) -> bool:
-    """Short delivery within the tolerance completes the line: the rest is not coming."""
-    short = terms.under_percent if terms else None
-    return bool(short) and used >= known.quantity - known.quantity * (short or ZERO) / 100
 
 
 def _breaches(

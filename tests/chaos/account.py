@@ -251,11 +251,8 @@ class Books:
         value = held.open[1] if value is None else value
         held.left, held.left_value = held.left + quantity, held.left_value + value
         account.used, account.used_value = account.used + quantity, account.used_value + value
-        short = account.terms.under_percent or ZERO
-        enough = bool(short) and held.left >= held.quantity * (100 - short) / 100
-        if told.final or enough:
+        if told.final:
             account.closed.add(rid)
-            account.delivered.add(rid)
             account.gone[rid] = held
             account.open.pop(rid, None)
 

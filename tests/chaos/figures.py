@@ -59,8 +59,6 @@ class Account:
     open: dict[str, Reserved] = field(default_factory=dict)
     closed: set[str] = field(default_factory=set)
     """Voided, or settled to the end."""
-    delivered: set[str] = field(default_factory=set)
-    """Settled to the end: nothing more may leave on it."""
     gone: dict[str, Reserved] = field(default_factory=dict)
     """What was open once: goods may leave on it all the same, or come back."""
 

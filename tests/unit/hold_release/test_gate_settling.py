@@ -13,7 +13,7 @@ from schemas.checks import (
 from schemas.licenses import LicenseAmended, LicenseRevoked
 from schemas.orders import OrderShipped, ShippedLine
 from tests.support.builders import cancelled, decided, license_granted, line, order, shipped, terms
-from tests.support.duo import Duo, comes_back, needs, of, part, released, ships
+from tests.support.duo import DAY, Duo, comes_back, needs, of, part, released, ships
 
 # Shipped beyond, short, and back
 
@@ -35,12 +35,29 @@ def test_over_delivery_beyond_the_tolerance_is_a_breach_and_overdraws() -> None:
     assert duo.license().standing_at(duo.gate.now) == "overdrawn"
 
 
-def test_short_delivery_within_the_tolerance_completes_the_line() -> None:
+def test_short_delivery_within_the_tolerance_completes_the_order() -> None:
     duo = released("100", quantity=Decimal(100), under_percent=Decimal(3))
     ships(duo, "96")
-    assert duo.balance() == ("96", "4")
+    assert (duo.balance(), duo.last().decision) == (("96", "4"), "RELEASED")
     ships(duo, "1", "s2")
-    assert duo.balance() == ("97", "0")
+    assert (duo.balance(), duo.last().decision) == (("97", "0"), "CLOSED")
+
+    ships(duo, "3", "s3")
+    assert {each.kind for each in duo.breaches()} == {"not_released"}
+
+
+def test_what_one_line_falls_short_of_is_given_back_with_the_last_of_the_others() -> None:
+    duo = Duo()
+    duo.office(license_granted(quantity=Decimal(200), under_percent=Decimal(3)))
+    duo.order(needs(order(lines=(line("L1", quantity=Decimal(100)), line("L2")))))
+    ships(duo, "97")
+    assert (duo.balance(), duo.last().decision) == (("97", "13"), "RELEASED")
+    second = ShippedLine(line_id="L2", quantity=Decimal(10), unit="kg")
+    ships(duo, "10", "s2", lines=(second,))
+
+    assert (duo.balance()[0], duo.last().decision) == ("107", "CLOSED")
+    duo.pass_time(DAY + timedelta(minutes=1))
+    assert duo.balance() == ("107", "0")
 
 
 @pytest.mark.parametrize(("credit", "used"), [("automatic", "7"), ("officer", "10")])
