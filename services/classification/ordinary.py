@@ -116,7 +116,10 @@ def evidence(text: str, found: list[Piece], *, firm: bool, pure: bool) -> Eviden
             for phrase, head in zip(phrases, heads, strict=True)
         ]
     made = Kind.FORM not in heads and any(piece.kind is Kind.MAKER for piece in found)
-    goods = Kind.GOODS in heads and not any(map(_unnamed, heads, phrases, repeat(text)))
+    goods = Kind.GOODS in heads and (
+        (";" in text and heads[0] is Kind.GOODS)
+        or not any(map(_unnamed, heads, phrases, repeat(text)))
+    )
     finished = firm or made or goods
     named = finished or not _MATTER.isdisjoint(heads)
     named = named or (Kind.WORKS in heads and any(map(_says, found)))
