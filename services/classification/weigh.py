@@ -23,6 +23,7 @@ _BY_FACT = (
     ("not_re_magnet", Kind.STUFF),
     ("other_phosphor", Kind.STUFF),
     ("base_metal", Kind.STUFF),
+    ("bronze", Kind.STUFF),
     ("grade_word", Kind.WORD),
     ("tablet", Kind.FORM),
     ("ysz", Kind.STUFF),
