@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
@@ -282,15 +282,13 @@ class Reservation(Model):
     @property
     def set_aside(self) -> tuple[Decimal, Decimal]:
         """What is still set aside for this line, in quantity and in value."""
-        return (ZERO, ZERO) if self.__dict__["state"] == "closed" else self.unused
+        own = self.__dict__
+        return (ZERO, ZERO) if own["state"] == "closed" else _unused(own)
 
     @property
     def unused(self) -> tuple[Decimal, Decimal]:
         """What was granted and has not left, given back or not."""
-        own = self.__dict__
-        rest, value = own["quantity"] - own["used_quantity"], own["value"]
-        left = ZERO if value is None else value - own["used_value"]
-        return rest if rest > ZERO else ZERO, left if left > ZERO else ZERO
+        return _unused(self.__dict__)
 
     @property
     def open_quantity(self) -> Decimal:
@@ -319,6 +317,12 @@ class Reservation(Model):
             value=self.stated_value if partial else asked.value,
             currency=asked.currency,
         )
+
+
+def _unused(own: Mapping[str, Any]) -> tuple[Decimal, Decimal]:
+    rest, value = own["quantity"] - own["used_quantity"], own["value"]
+    left = ZERO if value is None else value - own["used_value"]
+    return rest if rest > ZERO else ZERO, left if left > ZERO else ZERO
 
 
 Aggregate = Mapping[str, Model]
