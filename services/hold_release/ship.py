@@ -31,11 +31,11 @@ def shipped(turn: Turn) -> None:
         return
     event = told.model_copy(update={"lines": _summed(told.lines)})
     kind = _breach_kind(turn, event)
-    shipped = _shipped_so_far(state, event)
-    last = event.final or (kind is None and _all_delivered(turn, shipped))
+    so_far = _shipped_so_far(state, event)
+    last = event.final or (kind is None and _all_delivered(turn, so_far))
     final = last and _is_of_this_order(state, event, kind)
     turn.update(
-        shipped=shipped,
+        shipped=so_far,
         shipped_finally=state.shipped_finally or final,
     )
     named = kind not in ("not_released", "wrong_revision")

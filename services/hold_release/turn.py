@@ -24,7 +24,7 @@ from schemas.decisions import (
 from schemas.envelope import Output, Recorded, output_id
 from schemas.events import encode
 from schemas.fold import Partition
-from schemas.topics import CHECKS, DECISIONS, LICENSES, ORDERS
+from schemas.topics import DECISIONS, LICENSES, ORDERS
 from services.hold_release.settlement import drawn_under, settled_by
 from services.hold_release.state import OrderState, Release
 
@@ -75,10 +75,6 @@ class Turn:
     def to_orders(self, kind: str, event: Model, *parts: str) -> None:
         """Write to the front of the pipeline."""
         self.say(ORDERS.name, self.state.key, kind, event, *parts)
-
-    def to_checks(self, kind: str, event: Model, *parts: str) -> None:
-        """Write to the gate itself."""
-        self.say(CHECKS.name, self.state.key, kind, event, *parts)
 
     def _chained(self, event_id: str, event: Model) -> bytes:
         """Append to the hash chain of the partition and write to `orders.decisions`."""

@@ -31,7 +31,6 @@ CLASSIFICATION: Final = "/exportgate/classification"
 DETERMINE: Final = f"/exportgate/{license_check.DETERMINE}"
 GATE: Final = f"/exportgate/{hold_release.NAME}"
 LEDGER: Final = f"/exportgate/{license_check.LEDGER}"
-RUNTIME: Final = "/exportgate/runtime"
 OWN: Final = frozenset({CLASSIFICATION, DETERMINE, GATE, LEDGER})
 """CloudEvents sources of what the stages write."""
 ROOT: Final = LICENSE
