@@ -53,7 +53,9 @@ class Model(BaseModel):
         """
         assert not deep, "what is frozen is shared"
         changes = {} if update is None else update
-        given = {*self.__pydantic_fields_set__, *changes}
+        given = self.__pydantic_fields_set__
+        if not changes.keys() <= given:  # else it is shared: a set is larger than its model
+            given = {*given, *changes}
         return _fill(type(self), {**self.__dict__, **changes}, given)
 
 

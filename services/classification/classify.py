@@ -8,7 +8,7 @@ from services.classification.codes import code_verdict
 from services.classification.days import day_of
 from services.classification.facts import Facts, gather
 from services.classification.item import Item
-from services.classification.policy import PackSet
+from services.classification.policy import PackSet, Standing
 from services.classification.products import Product, evaluate_product
 from services.classification.regime import Outcome, evaluate, excluded
 
@@ -39,7 +39,8 @@ def classify(
     regimes: dict[str, RegimeVerdict] = {}
     reasons: list[Reason] = list(facts.notes)
     missing: list[str] = []
-    by_moment = [_on(item, facts, packs, moment, product) for moment in (item.as_of, *days)]
+    judged: Judged = {}
+    by_moment = [_on(item, facts, packs, moment, product, judged) for moment in (item.as_of, *days)]
     for key in packs.keys:
         worst = max((found[key] for found in by_moment), key=_gravity)
         verdict = worst.verdict
@@ -59,19 +60,32 @@ def classify(
     )
 
 
+Judged = dict[Standing, Outcome]
+"""Outcomes by where a regime's packs stand: most further days change nothing."""
+
+
 def _on(
-    item: Item, facts: Facts, packs: PackSet, moment: date | datetime, product: Product | None
+    item: Item,
+    facts: Facts,
+    packs: PackSet,
+    moment: date | datetime,
+    product: Product | None,
+    judged: Judged,
 ) -> dict[str, Outcome]:
     """Every regime on the day that a moment falls on in its zone."""
     outcomes = {}
     for key in packs.keys:
-        compiled = packs.on(key, day_of(moment, packs.versions(key)[-1].pack.zone))
-        day = day_of(moment, compiled.pack.zone)
-        outcomes[key] = (
-            evaluate(key, compiled, item, facts, day, packs)
-            if product is None
-            else evaluate_product(key, compiled, item, facts, day, packs, product)
-        )
+        day = day_of(moment, packs.versions(key)[-1].pack.zone)
+        standing = packs.standing(key, day)
+        found = judged.get(standing)
+        if found is None:
+            compiled = standing.compiled
+            found = judged[standing] = (
+                evaluate(key, compiled, item, facts, day, packs)
+                if product is None
+                else evaluate_product(key, compiled, item, facts, day, packs, product)
+            )
+        outcomes[key] = found
     return {key: excluded(key, outcome, outcomes, packs) for key, outcome in outcomes.items()}
 
 

@@ -5,6 +5,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Any
 
+from schemas.base import built
 from schemas.classification import LicenseType, Match, Reason, Status, Verdict
 from services.classification.condition import conditions
 from services.classification.facts import Facts
@@ -28,8 +29,8 @@ def meet(compiled: Compiled, facts: Facts, day: date) -> list[Finding]:
     """Give every entry whose condition holds."""
     known, index = facts.known, compiled.by_fact
     best: dict[str, Tested] = {}
-    for fact in facts.said:
-        for tested in index.get(fact, ()):
+    for fact in compiled.facts & known:
+        for tested in index[fact]:
             clause = tested[2]
             if clause.needs <= known and clause.bars.isdisjoint(known):
                 _keep(best, tested)
@@ -110,7 +111,7 @@ def cited(
 
 
 def _reason(**fields: Any) -> Reason:
-    return Reason(**fields)
+    return built(Reason, **fields)
 
 
 _plain_reason = lru_cache(maxsize=4096)(_reason)

@@ -1,7 +1,9 @@
 """Packs: one regime's rules at one version, parsed strictly and compiled once."""
 
 import hashlib
-from collections.abc import Hashable, Iterable, Mapping
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -271,6 +273,8 @@ class Compiled:
     pack: Pack
     digest: str
     by_fact: Mapping[str, tuple[Tested, ...]]
+    facts: frozenset[str]
+    """Those that entries are found by."""
     always: tuple[Tested, ...]
     negatives: tuple[tuple[Negative, tuple[Condition, ...]], ...]
     names: tuple[str, ...]
@@ -282,28 +286,44 @@ class Compiled:
     """Answers of the jurisdiction already given, by the countries asked about."""
 
 
+def _by_rarest_fact(
+    entries: list[Entry],
+) -> tuple[dict[str, tuple[Tested, ...]], tuple[Tested, ...]]:
+    """Put every clause under the fact it needs that the fewest need, so that few are looked at.
+
+    Beside them, those that need none.
+    """
+    every: list[Tested] = [
+        (entry, number, condition)
+        for entry in entries
+        for number, condition in enumerate(conditions(entry.when))
+    ]
+    needing = Counter(fact for _, _, condition in every for fact in condition.needs)
+    found: dict[str, list[Tested]] = {}
+    for tested in every:
+        if shown := tested[2].shown:
+            found.setdefault(min(shown, key=needing.__getitem__), []).append(tested)
+    always = tuple(tested for tested in every if not tested[2].shown)
+    return {fact: tuple(clauses) for fact, clauses in found.items()}, always
+
+
 def _compile(pack: Pack, lexicon_digest: str) -> Compiled:
-    by_fact: dict[str, list[Tested]] = {}
-    always: list[Tested] = []
+    own = [entry for entry in pack.entries if not entry.beyond]
     by_code: dict[str, Entry] = {}
-    for entry in pack.entries:
-        if entry.beyond:
-            continue
-        for number, condition in enumerate(conditions(entry.when)):
-            first = condition.shown[0] if condition.shown else ""
-            rules = by_fact.setdefault(first, []) if first else always
-            rules.append((entry, number, condition))
+    for entry in own:
         for code in (entry.code, *entry.codes, entry.rule if entry.listed else None):
             if code:
                 by_code.setdefault(code.upper(), entry)
+    by_fact, always = _by_rarest_fact(own)
     # Only what the file says: a field that a later release adds must not rename the past.
     stated = pack.model_dump(mode="json", by_alias=True, exclude_unset=True)
     content = {"pack": stated, "lexicon": lexicon_digest}
     return Compiled(
         pack,
         hashlib.sha256(canonical(content)).hexdigest(),
-        {key: tuple(found) for key, found in by_fact.items()},
-        tuple(always),
+        by_fact,
+        frozenset(by_fact),
+        always,
         tuple((negative, conditions(negative.when)) for negative in pack.negatives),
         tuple(name for rule in pack.parties for name in rule.names),
         {entry.rule: entry for entry in pack.entries if entry.beyond},
@@ -314,6 +334,28 @@ def _compile(pack: Pack, lexicon_digest: str) -> Compiled:
 
 _STANDINGS_MAX = 4096
 """How many days' versions are remembered."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Standing:
+    """Where a regime's packs stand on a day. It is one object for all days that answer alike."""
+
+    compiled: Compiled
+    """The version in effect; before the first, the first."""
+    upcoming: date | None
+    """The next day another version takes effect."""
+
+
+def dates_in(value: Any) -> Iterator[date]:
+    """Every date that stands anywhere in plain data."""
+    if isinstance(value, date):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from dates_in(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from dates_in(each)
 
 
 class PackSet:
@@ -339,7 +381,8 @@ class PackSet:
             )
             for key, name in keys.items()
         }
-        self._standings: dict[tuple[str, date], tuple[Compiled, date | None]] = {}
+        self._standings: dict[tuple[str, date], Standing] = {}
+        self._stretches: dict[Hashable, Standing] = {}
 
     def versions(self, key: str) -> tuple[Compiled, ...]:
         """All versions of a regime's pack, oldest first."""
@@ -347,21 +390,39 @@ class PackSet:
 
     def on(self, key: str, day: date) -> Compiled:
         """The version in effect on a day; before the first, the first."""
-        return self._standing(key, day)[0]
+        return self.standing(key, day).compiled
 
     def next_version(self, key: str, day: date) -> date | None:
         """The next day another version takes effect."""
-        return self._standing(key, day)[1]
+        return self.standing(key, day).upcoming
 
-    def _standing(self, key: str, day: date) -> tuple[Compiled, date | None]:
+    def standing(self, key: str, day: date) -> Standing:
+        """Where the packs of a regime stand on a day."""
         found = self._standings.get((key, day))
         if found is None:
             if len(self._standings) >= _STANDINGS_MAX:
                 self._standings.clear()
-            starts = (c.pack.effective.start for c in self._by_key[key])
-            upcoming = min((s for s in starts if s is not None and s > day), default=None)
-            found = self._standings[key, day] = (self._in_effect(key, day), upcoming)
+                self._stretches.clear()
+            found = self._standings[key, day] = self._stand(key, day)
         return found
+
+    def _stand(self, key: str, day: date) -> Standing:
+        starts = (c.pack.effective.start for c in self._by_key[key])
+        upcoming = min((s for s in starts if s is not None and s > day), default=None)
+        compiled = self._in_effect(key, day)
+        until = compiled.pack.verified_until
+        # Between two dates that the packs name nothing changes; of a stale list the day is told.
+        stale = until is not None and day >= until
+        stretch = day if stale else bisect_right(self.edges[key], day)
+        return self._stretches.setdefault((key, stretch), Standing(compiled, upcoming))
+
+    @cached_property
+    def edges(self) -> dict[str, list[date]]:
+        """Every day on which anything may change, by regime: each date that its packs name."""
+        return {
+            key: sorted({day for c in versions for day in dates_in(c.pack.model_dump())})
+            for key, versions in self._by_key.items()
+        }
 
     def _in_effect(self, key: str, day: date) -> Compiled:
         versions = self._by_key[key]

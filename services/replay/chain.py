@@ -2,17 +2,21 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from struct import Struct
 from typing import Any, Final
 
 import orjson
 
 from schemas.fold import GENESIS
-from schemas.topics import CHECKS
+from schemas.topics import CHECKS, DECISIONS
 from services.replay.errors import Finding
 from services.replay.links import cause_of
 from services.runtime.codec import Raw
 
 _CHAIN: Final = b'"chain":{'
+_LINK: Final = Struct(">32s32sq")
+"""SHA-256 of a decision, that of the one before, and its offset: there are two an order."""
+_GENESIS: Final = bytes.fromhex(GENESIS)
 
 
 @dataclass(slots=True)
@@ -21,10 +25,10 @@ class ChainCheck:
 
     partition: int
     findings: list[Finding] = field(default_factory=list)
-    by_index: dict[int, tuple[str, str, str]] = field(default_factory=dict)
-    """(SHA-256, prev, place) of what stands at an index."""
-    by_cause: dict[int, tuple[int, str]] = field(default_factory=dict)
-    """By offset in `orders.checks`: where the chain stood when that record was folded."""
+    by_index: dict[int, bytes] = field(default_factory=dict)
+    """What stands at an index, packed: SHA-256, prev, offset."""
+    by_cause: dict[int, int] = field(default_factory=dict)
+    """By offset in `orders.checks`: the first index that was written when it was folded."""
 
     def take(self, raw: Raw) -> None:
         """Take a decision."""
@@ -32,7 +36,7 @@ class ChainCheck:
         value = raw.value or b""
         try:
             chain = _chain_of(value)
-            index, prev = int(chain["index"]), str(chain["prev"])
+            index, prev = int(chain["index"]), _digest(chain["prev"])
             partition = int(chain["partition"])
         except (ValueError, KeyError, TypeError):
             self._wrong(place, "names no place in the chain")
@@ -40,27 +44,49 @@ class ChainCheck:
         if partition != self.partition:
             self._wrong(place, f"names the chain of partition {partition}")
             return
-        sha256 = hashlib.sha256(value).hexdigest()
-        known = self.by_index.setdefault(index, (sha256, prev, place))
-        if known[0] != sha256:
-            self._wrong(place, f"a fork: index {index} also stands at {known[2]}, and says else")
+        sha256 = hashlib.sha256(value).digest()
+        known = self.by_index.setdefault(index, _LINK.pack(sha256, prev, raw.offset))
+        before, _, at = _LINK.unpack(known)
+        if before != sha256:
+            first = self._place(at)
+            self._wrong(place, f"a fork: index {index} also stands at {first}, and says else")
             return
         offset = _folded_at(raw, value, self.partition)
-        first = self.by_cause.get(offset, (index, prev))
-        self.by_cause[offset] = min(first, (index, prev))
+        self.by_cause[offset] = min(self.by_cause.get(offset, index), index)
 
-    def check(self, held_back: dict[int, str]) -> None:
+    def stood(self, offset: int) -> tuple[int, str] | None:
+        """Where the chain stood when a record of `orders.checks` was folded: index, prev."""
+        index = self.by_cause.get(offset)
+        return None if index is None else (index, _LINK.unpack(self.by_index[index])[1].hex())
+
+    def check(self, held_back: dict[int, bytes]) -> None:
         """Check links and gaps. At `held_back` indexes stands a release that was never sent."""
-        known = {index: sha256 for index, (sha256, _, _) in self.by_index.items()} | held_back
-        for index, (_, prev, place) in sorted(self.by_index.items()):
-            before = GENESIS if index == 0 else known.get(index - 1)
+        for index, packed in sorted(self.by_index.items()):
+            _, prev, at = _LINK.unpack(packed)
+            before = _GENESIS if index == 0 else self._sha256(index - 1, held_back)
             if before is None:
-                self._wrong(place, f"a gap: nothing stands at index {index - 1} of the chain")
+                text = f"a gap: nothing stands at index {index - 1} of the chain"
+                self._wrong(self._place(at), text)
             elif before != prev:
-                self._wrong(place, f"does not follow what stands at index {index - 1}")
+                self._wrong(self._place(at), f"does not follow what stands at index {index - 1}")
+
+    def _sha256(self, index: int, held_back: dict[int, bytes]) -> bytes | None:
+        known = self.by_index.get(index)
+        return held_back.get(index, None if known is None else _LINK.unpack(known)[0])
+
+    def _place(self, offset: int) -> str:
+        return f"{DECISIONS.name}/{self.partition}/{offset}"
 
     def _wrong(self, place: str, text: str) -> None:
         self.findings.append(Finding("chain", place, text, record=place))
+
+
+def _digest(text: str) -> bytes:
+    """Read a SHA-256. Raises ValueError where it is none."""
+    found = bytes.fromhex(text)
+    if found.hex() != text or len(found) != hashlib.sha256().digest_size:
+        raise ValueError(text)
+    return found
 
 
 def _chain_of(value: bytes) -> dict[str, Any]:

@@ -14,16 +14,13 @@ from services.replay.errors import Finding
 from services.replay.explain import Captured
 from services.replay.forgetting import Aggregates
 from services.replay.history import HistoryWriter
-from services.replay.links import NO_CAUSE, Link, cause_of, compare, findings_of
+from services.replay.links import NO_CAUSE, Heard, Link, Said, cause_of, compare, findings_of
 from services.replay.origin import UNCAUSED, foreign, origin_fault
 from services.replay.reading import Archive, said, said_by
 from services.replay.stages import GATE, LEDGER, OWN, ROOT
 from services.runtime.codec import Read, read
 from services.runtime.murmur import partition_of
 from services.runtime.stage import output_of
-
-Said = list[tuple[int, bytes]]
-Heard = list[tuple[int, int, bytes]]
 
 
 @dataclass(slots=True)
@@ -32,9 +29,9 @@ class LedgerLane:
 
     partition: int
     said: dict[int, Said] = field(default_factory=dict)
-    """By partition of `orders.checks`: (offset here, digest of the answer)."""
+    """By partition of `orders.checks`: its answers."""
     heard: dict[int, Heard] = field(default_factory=dict)
-    """By partition of `orders.checks`: (offset here, offset of the cause, digest of the record)."""
+    """By partition of `orders.checks`: what came from the gate."""
     own: Link = field(default_factory=Link)
     """What the ledger says to itself: warnings, refusals of license events."""
     in_flight: int = 0
@@ -104,13 +101,13 @@ class _Run:
         if cause is not None and cause[1] == NO_CAUSE and isinstance(record.event, UNCAUSED):
             return
         if record.source == LEDGER and cause is not None and cause[0] == self._own:
-            self._lane.own.recorded.append((one.raw.offset, cause[1], digest))
+            self._lane.own.recorded.note(one.raw.offset, cause[1], digest)
             return
         if cause is None or record.source != GATE or cause[0][0] != CHECKS.name:
             self._wrong(one, f"names {cause} as its cause; {record.source} has it from elsewhere")
             return
-        heard = self._lane.heard.setdefault(cause[0][1], [])
-        heard.append((one.raw.offset, cause[1], digest))
+        heard = self._lane.heard.setdefault(cause[0][1], Heard())
+        heard.note(one.raw.offset, cause[1], digest)
 
     def fold(self, one: Read) -> None:
         """Fold one record; note what is said and how the license stands."""
@@ -130,9 +127,9 @@ class _Run:
             if record.offset in self._capture:
                 self.captured.setdefault(record.offset, []).append(send)
             if send.topic == LICENSES.name:
-                self._lane.own.expected.append((record.offset, said_by(send)))
+                self._lane.own.expected.note(record.offset, said_by(send))
             else:
-                self._lane.said.setdefault(to, []).append((record.offset, said_by(send)))
+                self._lane.said.setdefault(to, Said()).note(record.offset, said_by(send))
 
     def _wrong(self, one: Read, text: str) -> None:
         self._lane.findings.append(origin_fault(one.raw, text))

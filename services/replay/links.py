@@ -4,9 +4,10 @@ A stage may die and say again what it said: the same record twice is no fault. A
 archive the last outputs may not have reached it, nor the causes of the first that did.
 """
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from struct import Struct
+from typing import ClassVar, Final
 
 from services.replay.errors import Finding
 from services.replay.manifest import Place
@@ -15,13 +16,43 @@ NO_CAUSE: Final = -1
 
 
 @dataclass(slots=True)
+class Said:
+    """What a fold says to one partition. Packed: of a million orders there are many."""
+
+    rows: bytearray = field(default_factory=bytearray)
+    _ROW: ClassVar[Struct] = Struct(">q16s")
+
+    def note(self, cause: int, digest: bytes) -> None:
+        """Note the digest of what is said, and the offset of its cause."""
+        self.rows += self._ROW.pack(cause, digest)
+
+    def __iter__(self) -> Iterator[tuple[int, bytes]]:
+        """(Cause offset, digest), in the order noted."""
+        return self._ROW.iter_unpack(self.rows)
+
+
+@dataclass(slots=True)
+class Heard:
+    """What stands in one partition that a fold may have said, packed."""
+
+    rows: bytearray = field(default_factory=bytearray)
+    _ROW: ClassVar[Struct] = Struct(">qq16s")
+
+    def note(self, offset: int, cause: int, digest: bytes) -> None:
+        """Note a record's offset, that of its cause, and the digest of what it says."""
+        self.rows += self._ROW.pack(offset, cause, digest)
+
+    def __iter__(self) -> Iterator[tuple[int, int, bytes]]:
+        """(Offset, cause offset, digest), in the order noted."""
+        return self._ROW.iter_unpack(self.rows)
+
+
+@dataclass(slots=True)
 class Link:
     """From one source partition to one target partition."""
 
-    expected: list[tuple[int, bytes]] = field(default_factory=list)
-    """(cause offset, what was said), as the fold says it."""
-    recorded: list[tuple[int, int, bytes]] = field(default_factory=list)
-    """(offset, cause offset, what was said), as the log has it."""
+    expected: Said = field(default_factory=Said)
+    recorded: Heard = field(default_factory=Heard)
 
 
 @dataclass(slots=True)
@@ -80,14 +111,19 @@ def _at(place: Place, offset: int) -> str:
     return f"{place[0]}/{place[1]}/{offset}"
 
 
+OFFSET_MAX: Final = 2**63 - 1
+"""The largest offset a log can have."""
+
+
 def cause_of(headers: Iterable[tuple[str, bytes | None]]) -> tuple[Place, int] | None:
     """Read a record's cause (topic, partition), offset; None where it names none."""
     for name, value in headers:
         if name == "ce_cause" and value is not None:
-            topic, _, rest = value.decode(errors="replace").rpartition("/")[0].rpartition("/")
-            offset = value.decode(errors="replace").rpartition("/")[2]
+            place, _, offset = value.decode(errors="replace").rpartition("/")
+            topic, _, partition = place.rpartition("/")
             try:
-                return (topic, int(rest)), int(offset)
+                found = (topic, int(partition)), int(offset)
             except ValueError:
                 return None
+            return found if NO_CAUSE <= found[1] <= OFFSET_MAX else None
     return None

@@ -1,9 +1,11 @@
 """One partition of orders, judged again: both sensors, the gate, and the chain of decisions."""
 
 import hashlib
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from struct import Struct
+from typing import Any, Final, NamedTuple
 
 from schemas.checks import ReleaseStale, Unreadable
 from schemas.decisions import OrderReleased
@@ -15,8 +17,7 @@ from services.replay.chain import ChainCheck
 from services.replay.errors import Finding
 from services.replay.explain import Captured
 from services.replay.forgetting import Aggregates
-from services.replay.ledger_lane import Heard, Said
-from services.replay.links import NO_CAUSE, Link, cause_of, compare, findings_of
+from services.replay.links import NO_CAUSE, Heard, Link, Said, cause_of, compare, findings_of
 from services.replay.manifest import Place
 from services.replay.origin import UNCAUSED, foreign, origin_fault
 from services.replay.reading import Archive, said, said_by
@@ -29,6 +30,8 @@ from services.runtime.stage import output_of
 
 Told = Callable[[int], None]
 Ask = Callable[[Sensors, list[Asked]], list[Rederived]]
+_RELEASE: Final = Struct(">16sq32s")
+"""A release: digest of what is said, index in the chain, SHA-256 of the value."""
 
 
 @dataclass(slots=True)
@@ -90,8 +93,8 @@ class OrderVerifier:
         self._last_of: dict[str, int] = {}
         self._links: dict[Between, Link] = {}
         self._stale: set[str] = set()
-        self._released: dict[bytes, tuple[str, int, str]] = {}
-        self._causes: dict[str, set[int]] = {CLASSIFIED.name: set(), CHECKS.name: set()}
+        self._released: dict[str, bytes] = {}
+        self._causes = {CLASSIFIED.name: array("q"), CHECKS.name: array("q")}
         self._chain = ChainCheck(partition)
         self.at = partition
         self.lane = OrderLane(partition)
@@ -141,7 +144,7 @@ class OrderVerifier:
                 if cause is None or cause[0] != (ORDERS.name, self.at):
                     self._wrong(row, f"names {cause} as its cause, not a record of {ORDERS.name}")
                     continue
-                self._causes[CLASSIFIED.name].add(cause[1])
+                self._causes[CLASSIFIED.name].append(cause[1])
                 order = orders.at(cause[1])
                 if order is not None:
                     asked.append((row, order))
@@ -158,7 +161,7 @@ class OrderVerifier:
             if cause is None or cause[0] != (CLASSIFIED.name, self.at):
                 others.add(row.offset)
                 continue
-            self._causes[CHECKS.name].add(cause[1])
+            self._causes[CHECKS.name].append(cause[1])
             before = classified.at(cause[1])
             if before is not None:
                 asked.append((row, before))
@@ -208,7 +211,7 @@ class OrderVerifier:
             self._wrong(row, f"is of {written_by!r}, caused by {cause}: only {writer} writes it")
             return
         link = self._link(source, (row.topic, self.at))
-        link.recorded.append((row.offset, cause[1], said(row)))
+        link.recorded.note(row.offset, cause[1], said(row))
 
     def _read(self, row: Raw) -> Read:
         one = read(row, self._archive.partitions(row.topic))
@@ -254,7 +257,7 @@ class OrderVerifier:
 
         Whether the recorded chain is whole is checked by itself.
         """
-        stood = self._chain.by_cause.get(offset)
+        stood = self._chain.stood(offset)
         if stood is not None and stood != (self._state.chain_index, self._state.chain_prev):
             self._state = self._state._replace(chain_index=stood[0], chain_prev=stood[1])
 
@@ -265,11 +268,11 @@ class OrderVerifier:
         if one.raw.offset in self._capture:
             self.captured.setdefault(one.raw.offset, []).append(send)
         link = self._link((CHECKS.name, self.at), (send.topic, to))
-        link.expected.append((one.raw.offset, digest))
+        link.expected.note(one.raw.offset, digest)
         event = output.event
         if isinstance(event, OrderReleased):  # nothing else is ever held back
-            sha256 = hashlib.sha256(send.value or b"").hexdigest()
-            self._released[digest] = (event.decision_id, event.chain.index, sha256)
+            sha256 = hashlib.sha256(send.value or b"").digest()
+            self._released[event.decision_id] = _RELEASE.pack(digest, event.chain.index, sha256)
 
     # The end
 
@@ -278,15 +281,16 @@ class OrderVerifier:
 
     def _compare_all(self, orders: Stream, classified: Stream) -> None:
         for partition, answers in self._incoming.said.items():
-            self._link((LICENSES.name, partition), (CHECKS.name, self.at)).expected += answers
+            self._link((LICENSES.name, partition), (CHECKS.name, self.at)).expected = answers
         for partition, heard in self._incoming.heard.items():
-            self._link((CHECKS.name, self.at), (LICENSES.name, partition)).recorded += heard
-        held_back = {
-            digest: found for digest, found in self._released.items() if found[0] in self._stale
-        }
+            self._link((CHECKS.name, self.at), (LICENSES.name, partition)).recorded = heard
+        held_back = [
+            _RELEASE.unpack(self._released[name]) for name in self._stale if name in self._released
+        ]
+        digests = {digest for digest, _, _ in held_back}
         for name, link in self._links.items():
-            self._compare(name, link, set(held_back))
-        self._chain.check({index: sha256 for _, index, sha256 in held_back.values()})
+            self._compare(name, link, digests)
+        self._chain.check({index: sha256 for _, index, sha256 in held_back})
         self.lane.findings += self._chain.findings
         self._unanswered(orders, CLASSIFIED.name, ORDERS.name, CLASSIFICATION)
         self._unanswered(classified, CHECKS.name, CLASSIFIED.name, DETERMINE)
@@ -298,7 +302,7 @@ class OrderVerifier:
         self.lane.findings += findings_of(found, name.source, name.target)
 
     def _unanswered(self, stream: Stream, target: str, topic: str, writer: str) -> None:
-        answered = self._causes[target]
+        answered = set(self._causes[target])
         last = max(answered, default=NO_CAUSE)
         for offset in stream.speaking:
             if offset in answered:

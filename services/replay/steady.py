@@ -6,7 +6,7 @@ list goes stale the answer names the day itself, and nothing is replaced.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any, Final
@@ -21,18 +21,6 @@ from services.classification.products import Product
 
 REMEMBERED_MAX: Final = 200_000
 Moment = date | datetime
-
-
-def dates_in(value: Any) -> Iterator[date]:
-    """Every date that stands anywhere in plain data."""
-    if isinstance(value, date):
-        yield value
-    elif isinstance(value, dict):
-        for each in value.values():
-            yield from dates_in(each)
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from dates_in(each)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +97,6 @@ class SteadyClassifier(Classifier):
 def steady(packs: PackSet) -> SteadyClassifier:
     """A classifier under these packs."""
     chosen = [compiled.pack for key in packs.keys for compiled in packs.versions(key)]
-    edges = sorted({day for pack in chosen for day in dates_in(pack.model_dump())})
+    edges = sorted({day for days in packs.edges.values() for day in days})
     stale = [pack.verified_until for pack in chosen if pack.verified_until is not None]
     return SteadyClassifier(packs, edges=tuple(edges), stale_from=min(stale, default=date.max))

@@ -1,5 +1,6 @@
 """A topic read alongside another, a batch at a time."""
 
+from array import array
 from collections import OrderedDict
 from collections.abc import Iterator
 from itertools import islice
@@ -27,7 +28,7 @@ class Stream:
         """Read as far as is asked for."""
         self._batches = batches(records)
         self._window: OrderedDict[int, Read] = OrderedDict()
-        self.speaking: list[int] = []
+        self.speaking = array("q")
         """Offsets of the records that a sensor has to answer."""
         self._end = 0
 

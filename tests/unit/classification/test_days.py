@@ -7,8 +7,10 @@ import pytest
 
 from schemas.classification import LicenseType, Status, Verdict
 from services.classification.classify import classify
+from services.classification.facts import gather
 from services.classification.findings import stand
-from services.classification.policy import Entry, Pack
+from services.classification.policy import Entry, Pack, Standing
+from services.classification.regime import Outcome, evaluate
 from services.runtime.packs import load_packs, read_packs
 from tests.unit.classification.lines import line
 
@@ -144,3 +146,36 @@ def test_announcement_61_for_what_is_made_abroad() -> None:
         assert free.regimes["CN-GAZETTED"].decision == "NOT_APPLICABLE"
     late = classify(line("SmCo magnets", as_of=date(2026, 12, 1), **item), BOTH)
     assert any("0.1 %" in fact for fact in late.missing)
+
+
+TEXTS = (
+    "Neodymium oxide 99.9 %", "Sintered NdFeB magnet N38UH", "Holmium oxide", "Steel bolts",
+    "Dysprosium metal", "Solvent extraction plant for rare earths", "Samarium cobalt magnets",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("key", BOTH.keys)
+def test_days_of_one_standing_answer_alike(key: str) -> None:
+    """Of an order's further days only those are judged that may answer otherwise."""
+    days = {edge + timedelta(days=by) for edge in BOTH.edges[key] for by in (-2, -1, 0, 1)}
+    known: dict[tuple[Standing, str], Outcome] = {}
+    shared = 0
+    for day in sorted(days):
+        standing = BOTH.standing(key, day)
+        for text in TEXTS:
+            item = line(text)
+            facts = gather(item, BOTH.lexicon)
+            found = evaluate(key, standing.compiled, item, facts, day, BOTH)
+            shared += (standing, text) in known
+            assert known.setdefault((standing, text), found) == found, (day, text)
+    assert shared
+    assert len({standing for standing, _ in known}) > 1
+
+
+def test_the_further_days_of_an_order_are_heard() -> None:
+    """A list that comes into force between two days of an order counts, whichever is said first."""
+    item = line("Neodymium oxide", as_of=date(2025, 10, 8))
+    days = (date(2025, 10, 7), date(2025, 10, 9), date(2025, 10, 10))
+    assert classify(item, BOTH).regimes["CN"].decision is Verdict.NO_LICENSE_REQUIRED
+    found = classify(item, BOTH, days).regimes["CN"]
+    assert found.decision is Verdict.LICENSE_REQUIRED
