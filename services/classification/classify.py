@@ -8,7 +8,7 @@ from services.classification.codes import code_verdict
 from services.classification.days import day_of
 from services.classification.facts import Facts, gather
 from services.classification.item import Item
-from services.classification.policy import PackSet, Standing
+from services.classification.pack_set import PackSet, Standing
 from services.classification.products import Product, evaluate_product
 from services.classification.regime import Outcome, evaluate, excluded
 

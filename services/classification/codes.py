@@ -4,7 +4,7 @@ from schemas.classification import Match, RegimeVerdict
 from services.classification.days import day_of
 from services.classification.facts import Facts, normal_code
 from services.classification.item import Item
-from services.classification.policy import PackSet
+from services.classification.pack_set import PackSet
 from services.classification.regime import evaluate_code
 
 

@@ -25,8 +25,8 @@ class Condition:
         if len(self.shown) == 1:
             match = said[self.shown[0]]
             return (match,) if match.text else ()
-        found = {(m.field, m.start, m.end): m for m in [said[fact] for fact in self.shown]}
-        return tuple([match for match in found.values() if match.text])
+        found = dict.fromkeys([said[fact] for fact in self.shown])
+        return tuple([match for match in found if match.text])
 
 
 def conditions(when: Iterable[Clause]) -> tuple[Condition, ...]:

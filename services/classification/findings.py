@@ -9,7 +9,8 @@ from schemas.base import built
 from schemas.classification import LicenseType, Match, Reason, Status, Verdict
 from services.classification.condition import conditions
 from services.classification.facts import Facts
-from services.classification.policy import Cited, Compiled, Entry, Negative, Pack, Tested
+from services.classification.pack_set import Compiled, Tested
+from services.classification.policy import Cited, Entry, Negative, Pack
 
 _UNKNOWN = frozenset((Status.STALE, Status.UNKNOWN))
 
@@ -29,8 +30,8 @@ def meet(compiled: Compiled, facts: Facts, day: date) -> list[Finding]:
     """Give every entry whose condition holds."""
     known, index = facts.known, compiled.by_fact
     best: dict[str, Tested] = {}
-    for fact in compiled.facts & known:
-        for tested in index[fact]:
+    for fact in facts.said:
+        for tested in index.get(fact, ()):
             clause = tested[2]
             if clause.needs <= known and clause.bars.isdisjoint(known):
                 _keep(best, tested)

@@ -18,7 +18,8 @@ from services.classification.findings import (
 )
 from services.classification.item import Item
 from services.classification.lexicon import HEADS
-from services.classification.policy import Cited, Compiled, Entry, Listed, Pack
+from services.classification.pack_set import Compiled
+from services.classification.policy import Cited, Entry, Listed, Pack
 
 V = Verdict
 ON_RECORD = "product"

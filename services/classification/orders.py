@@ -23,8 +23,8 @@ from schemas.reference import product_key
 from schemas.regimes import ZONES
 from services.classification.classify import ENGINE, Classified, classify, verdict_for_code
 from services.classification.item import Item, Party
+from services.classification.pack_set import PackSet
 from services.classification.parties import resembling
-from services.classification.policy import PackSet
 from services.classification.products import Product
 
 Moments = tuple[date | datetime, ...]

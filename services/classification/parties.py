@@ -10,7 +10,8 @@ from schemas.classification import Match, Reason, Verdict
 from services.classification.facts import Facts
 from services.classification.findings import cited
 from services.classification.item import Item
-from services.classification.policy import Cited, Compiled, Pack, PartyRule
+from services.classification.pack_set import Compiled
+from services.classification.policy import Cited, Pack, PartyRule
 from services.classification.text import Folded, fold_term
 
 _FORM = re.compile(

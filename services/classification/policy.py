@@ -1,21 +1,14 @@
-"""Packs: one regime's rules at one version, parsed strictly and compiled once."""
+"""A pack: one regime's rules at one version, as its file says them, parsed strictly."""
 
-import hashlib
-from bisect import bisect_right
-from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from schemas.base import canonical
-from schemas.classification import LicenseType, PackRef, Status, Verdict
-from services.classification.condition import Condition, conditions
-from services.classification.lexicon import Lexicon, LexiconFile, parse_lexicon
+from schemas.classification import LicenseType, Status, Verdict
 from services.classification.source import (
     Clause,
     PolicyError,
@@ -25,7 +18,7 @@ from services.classification.source import (
     validate,
 )
 
-__all__ = ["Entry", "Pack", "PackSet", "PolicyError", "parse_lexicon", "parse_pack"]
+__all__ = ["Entry", "Pack", "PolicyError", "parse_pack"]
 
 
 class _Strict(BaseModel):
@@ -260,202 +253,3 @@ def _check_timeline(entry: Entry, source: str, line: int) -> None:
     for period in periods:
         if period.start and period.end and period.start >= period.end:
             raise PolicyError(source, line, f"a period of {entry.rule} is empty")
-
-
-Tested = tuple[Entry, int, Condition]
-"""An entry, the number of one of its clauses, and the clause compiled."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Compiled:
-    """A pack ready for use: its digest (with the lexicon's) and its entries by a needed fact."""
-
-    pack: Pack
-    digest: str
-    by_fact: Mapping[str, tuple[Tested, ...]]
-    facts: frozenset[str]
-    """Those that entries are found by."""
-    always: tuple[Tested, ...]
-    negatives: tuple[tuple[Negative, tuple[Condition, ...]], ...]
-    names: tuple[str, ...]
-    """Every named party, as the pack writes it."""
-    beyond: Mapping[str, Entry]
-    by_code: Mapping[str, Entry]
-    listed: Mapping[str, Listed]
-    reaches: dict[Hashable, Any] = field(default_factory=dict, compare=False)
-    """Answers of the jurisdiction already given, by the countries asked about."""
-
-
-def _by_rarest_fact(
-    entries: list[Entry],
-) -> tuple[dict[str, tuple[Tested, ...]], tuple[Tested, ...]]:
-    """Put every clause under the fact it needs that the fewest need, so that few are looked at.
-
-    Beside them, those that need none.
-    """
-    every: list[Tested] = [
-        (entry, number, condition)
-        for entry in entries
-        for number, condition in enumerate(conditions(entry.when))
-    ]
-    needing = Counter(fact for _, _, condition in every for fact in condition.needs)
-    found: dict[str, list[Tested]] = {}
-    for tested in every:
-        if shown := tested[2].shown:
-            found.setdefault(min(shown, key=needing.__getitem__), []).append(tested)
-    always = tuple(tested for tested in every if not tested[2].shown)
-    return {fact: tuple(clauses) for fact, clauses in found.items()}, always
-
-
-def _compile(pack: Pack, lexicon_digest: str) -> Compiled:
-    own = [entry for entry in pack.entries if not entry.beyond]
-    by_code: dict[str, Entry] = {}
-    for entry in own:
-        for code in (entry.code, *entry.codes, entry.rule if entry.listed else None):
-            if code:
-                by_code.setdefault(code.upper(), entry)
-    by_fact, always = _by_rarest_fact(own)
-    # Only what the file says: a field that a later release adds must not rename the past.
-    stated = pack.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    content = {"pack": stated, "lexicon": lexicon_digest}
-    return Compiled(
-        pack,
-        hashlib.sha256(canonical(content)).hexdigest(),
-        by_fact,
-        frozenset(by_fact),
-        always,
-        tuple((negative, conditions(negative.when)) for negative in pack.negatives),
-        tuple(name for rule in pack.parties for name in rule.names),
-        {entry.rule: entry for entry in pack.entries if entry.beyond},
-        by_code,
-        {item.code: item for item in pack.listed},
-    )
-
-
-_STANDINGS_MAX = 4096
-"""How many days' versions are remembered."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Standing:
-    """Where a regime's packs stand on a day. It is one object for all days that answer alike."""
-
-    compiled: Compiled
-    """The version in effect; before the first, the first."""
-    upcoming: date | None
-    """The next day another version takes effect."""
-
-
-def dates_in(value: Any) -> Iterator[date]:
-    """Every date that stands anywhere in plain data."""
-    if isinstance(value, date):
-        yield value
-    elif isinstance(value, dict):
-        for each in value.values():
-            yield from dates_in(each)
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from dates_in(each)
-
-
-class PackSet:
-    """The packs in use, with the lexicon, compiled once. Treat as frozen."""
-
-    def __init__(
-        self, packs: Iterable[Pack], lexicon: Iterable[LexiconFile], keys: Mapping[str, str]
-    ) -> None:
-        """`keys` maps the key of a verdict (CN, US, …) to the name of its pack."""
-        self.packs = tuple(packs)
-        self.lexicon_files = tuple(lexicon)
-        self.lexicon = Lexicon(self.lexicon_files)
-        files = [file.model_dump(mode="json", exclude_unset=True) for file in self.lexicon_files]
-        digest = hashlib.sha256(canonical(sorted(files, key=lambda f: f["lexicon"]))).hexdigest()
-        self._compiled = tuple(_compile(pack, digest) for pack in self.packs)
-        self.keys = dict(keys)
-        self._by_key = {
-            key: tuple(
-                sorted(
-                    (c for c in self._compiled if c.pack.pack == name),
-                    key=lambda c: c.pack.effective.start or date.min,
-                )
-            )
-            for key, name in keys.items()
-        }
-        self._standings: dict[tuple[str, date], Standing] = {}
-        self._stretches: dict[Hashable, Standing] = {}
-
-    def versions(self, key: str) -> tuple[Compiled, ...]:
-        """All versions of a regime's pack, oldest first."""
-        return self._by_key[key]
-
-    def on(self, key: str, day: date) -> Compiled:
-        """The version in effect on a day; before the first, the first."""
-        return self.standing(key, day).compiled
-
-    def next_version(self, key: str, day: date) -> date | None:
-        """The next day another version takes effect."""
-        return self.standing(key, day).upcoming
-
-    def standing(self, key: str, day: date) -> Standing:
-        """Where the packs of a regime stand on a day."""
-        found = self._standings.get((key, day))
-        if found is None:
-            if len(self._standings) >= _STANDINGS_MAX:
-                self._standings.clear()
-                self._stretches.clear()
-            found = self._standings[key, day] = self._stand(key, day)
-        return found
-
-    def _stand(self, key: str, day: date) -> Standing:
-        starts = (c.pack.effective.start for c in self._by_key[key])
-        upcoming = min((s for s in starts if s is not None and s > day), default=None)
-        compiled = self._in_effect(key, day)
-        until = compiled.pack.verified_until
-        # Between two dates that the packs name nothing changes; of a stale list the day is told.
-        stale = until is not None and day >= until
-        stretch = day if stale else bisect_right(self.edges[key], day)
-        return self._stretches.setdefault((key, stretch), Standing(compiled, upcoming))
-
-    @cached_property
-    def edges(self) -> dict[str, list[date]]:
-        """Every day on which anything may change, by regime: each date that its packs name."""
-        return {
-            key: sorted({day for c in versions for day in dates_in(c.pack.model_dump())})
-            for key, versions in self._by_key.items()
-        }
-
-    def _in_effect(self, key: str, day: date) -> Compiled:
-        versions = self._by_key[key]
-        for compiled in reversed(versions):
-            if compiled.pack.effective.holds(day):
-                return compiled
-        return versions[0] if day < (versions[0].pack.effective.start or date.min) else versions[-1]
-
-    @property
-    def refs(self) -> tuple[PackRef, ...]:
-        """Every pack that a verdict may rest on."""
-        return tuple(
-            PackRef(regime=key, pack=c.pack.name, digest=c.digest)
-            for key, versions in self._by_key.items()
-            for c in versions
-        )
-
-    @property
-    def verified_until(self) -> date | None:
-        """The earliest day on which one of the packs is no longer verified."""
-        days = (c.pack.verified_until for v in self._by_key.values() for c in v[-1:])
-        return min((day for day in days if day is not None), default=None)
-
-
-def choose(cn: str, *, addendum: bool = False) -> dict[str, str]:
-    """The packs behind each verdict key for a choice of Chinese pack.
-
-    `addendum`: the one to the EAR that the report announces, beside the list as it stands.
-    """
-    chosen = {
-        "reported": {"CN": "cn-reported"},
-        "gazetted": {"CN": "cn-gazetted"},
-        "both": {"CN": "cn-reported", "CN-GAZETTED": "cn-gazetted"},
-    }[cn]
-    more = {"US-ADDENDUM": "us-addendum-reported"} if addendum else {}
-    return {**chosen, "US": "us-ear", "EU": "eu-dual-use", **more}

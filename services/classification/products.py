@@ -26,7 +26,8 @@ from schemas.reference import ProductClassified
 from services.classification.facts import Facts, is_code, normal_code
 from services.classification.goods import ON_RECORD, Draft, Record, entry_of, judge
 from services.classification.item import Item
-from services.classification.policy import Compiled, Pack, PackSet
+from services.classification.pack_set import Compiled, PackSet
+from services.classification.policy import Pack
 from services.classification.regime import Outcome, evaluate
 
 V = Verdict

@@ -12,7 +12,8 @@ from services.classification.findings import cited, explain, met, stand
 from services.classification.goods import Draft, Record, judge, mark_stale
 from services.classification.item import Item
 from services.classification.jurisdiction import Reach, known, reach
-from services.classification.policy import Compiled, Pack, PackSet
+from services.classification.pack_set import Compiled, PackSet
+from services.classification.policy import Pack
 
 V = Verdict
 

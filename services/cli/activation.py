@@ -11,7 +11,8 @@ from schemas.reference import PackActivated
 from schemas.topics import PRODUCTS, REFERENCE
 from services.classification.impact import Change, Standing, impact
 from services.classification.orders import Classifier, Products
-from services.classification.policy import Pack, PackSet, choose
+from services.classification.pack_set import PackSet, choose
+from services.classification.policy import Pack
 from services.classification.products import Product
 from services.cli import book, policy
 from services.cli.output import emit, refuse, say, table

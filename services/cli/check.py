@@ -11,7 +11,8 @@ import typer
 from services.classification.answer import answer, explain
 from services.classification.check_input import BadLine, parse_line, parse_moment
 from services.classification.classify import classify
-from services.classification.policy import PackSet, PolicyError
+from services.classification.pack_set import PackSet
+from services.classification.policy import PolicyError
 from services.runtime.packs import Choice, load_packs
 
 BOM = b"\xef\xbb\xbf"

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from services.classification.compare import changes
-from services.classification.policy import Pack, PackSet, PolicyError, choose, parse_pack
+from services.classification.pack_set import PackSet, choose
+from services.classification.policy import Pack, PolicyError, parse_pack
 from services.runtime.packs import read_packs
 
 app = typer.Typer(

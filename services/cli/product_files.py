@@ -13,7 +13,7 @@ from schemas.reference import ProductClassified
 from schemas.regimes import ZONES
 from services.classification.check_input import BadLine, load
 from services.classification.goods import entry_of
-from services.classification.policy import Compiled
+from services.classification.pack_set import Compiled
 from services.classification.products import code_of, entries_digest, is_well_formed
 
 PLAIN: Final = ("exporter_id", "sku", "officer", "citation", "date")

@@ -11,7 +11,7 @@ from schemas.orders import Order
 from schemas.reference import ProductClassified, product_key
 from schemas.regimes import ZONES
 from schemas.topics import ORDERS, PRODUCTS
-from services.classification.policy import Compiled
+from services.classification.pack_set import Compiled
 from services.classification.products import is_current
 from services.cli import book
 from services.cli.files import text_of

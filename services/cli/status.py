@@ -12,7 +12,8 @@ from schemas.decisions import Decided
 from schemas.orders import CANARY_SOURCE, Order
 from schemas.regimes import ZONES
 from schemas.topics import DECISIONS, LICENSES, ORDERS, REFERENCE
-from services.classification.policy import PackSet, PolicyError
+from services.classification.pack_set import PackSet
+from services.classification.policy import PolicyError
 from services.cli import book, prices
 from services.cli.output import EXIT_PACK, emit, say, table
 from services.license_check.book import License

@@ -10,7 +10,7 @@ from typing import Final
 from schemas.classification import LicenseType, RegimeVerdict, Status, Verdict
 from services.classification.classify import classify
 from services.classification.item import Item
-from services.classification.policy import PackSet
+from services.classification.pack_set import PackSet
 from services.materials.catalog import MATERIALS, Material
 
 DESTINATION: Final = "DE"

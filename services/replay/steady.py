@@ -16,7 +16,7 @@ from schemas.regimes import ZONES
 from services.classification.classify import Classified
 from services.classification.item import Item
 from services.classification.orders import Classifier, Context, Moments
-from services.classification.policy import PackSet
+from services.classification.pack_set import PackSet
 from services.classification.products import Product
 
 REMEMBERED_MAX: Final = 200_000

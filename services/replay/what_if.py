@@ -21,7 +21,8 @@ from schemas.orders import Order, OrderShipped
 from schemas.reference import ProductClassified
 from schemas.topics import LICENSES
 from services.classification.orders import Products
-from services.classification.policy import Pack, PackSet, choose, parse_pack
+from services.classification.pack_set import PackSet, choose
+from services.classification.policy import Pack, parse_pack
 from services.classification.products import Product
 from services.hold_release.state import OrderState
 from services.license_check.ladder import Ladder

@@ -6,7 +6,8 @@ from importlib.resources.abc import Traversable
 from typing import Literal
 
 from services.classification.lexicon import LexiconFile, parse_lexicon
-from services.classification.policy import Pack, PackSet, choose, parse_pack
+from services.classification.pack_set import PackSet, choose
+from services.classification.policy import Pack, parse_pack
 
 Choice = Literal["reported", "gazetted", "both"]
 

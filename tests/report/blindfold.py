@@ -11,7 +11,7 @@ from itertools import cycle
 from services.classification import matching
 from services.classification.classify import classify
 from services.classification.lexicon import Lexicon
-from services.classification.policy import PackSet
+from services.classification.pack_set import PackSet
 from services.classification.text import fold, is_cjk
 from tests.report.lines import CLEAR, plain_line
 from tests.unit.classification.corpus import DESCRIPTIONS, OPEN

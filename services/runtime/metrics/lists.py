@@ -8,7 +8,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from schemas.regimes import ZONES
-from services.classification.policy import Pack, PackSet
+from services.classification.pack_set import PackSet
+from services.classification.policy import Pack
 from services.materials.status import ControlStatus, control_statuses
 from services.runtime.metrics import registry
 from services.runtime.metrics.collector import View

@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 from schemas.reference import ProductClassified
-from services.classification.policy import PackSet
+from services.classification.pack_set import PackSet
 from services.classification.products import Product, entries_digest, meant
 
 DAY = date(2026, 7, 1)

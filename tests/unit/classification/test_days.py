@@ -9,7 +9,8 @@ from schemas.classification import LicenseType, Status, Verdict
 from services.classification.classify import classify
 from services.classification.facts import gather
 from services.classification.findings import stand
-from services.classification.policy import Entry, Pack, Standing
+from services.classification.pack_set import Standing
+from services.classification.policy import Entry, Pack
 from services.classification.regime import Outcome, evaluate
 from services.runtime.packs import load_packs, read_packs
 from tests.unit.classification.lines import line

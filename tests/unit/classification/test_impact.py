@@ -7,7 +7,7 @@ from schemas.classification import Verdict
 from schemas.orders import OrderPlaced
 from services.classification.impact import Change, Standing, impact
 from services.classification.orders import Classifier, Products
-from services.classification.policy import PackSet
+from services.classification.pack_set import PackSet
 from services.runtime.packs import load_packs, read_packs
 from tests.unit.classification.records import current
 from tests.unit.classification.test_products import changed

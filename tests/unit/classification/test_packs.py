@@ -6,16 +6,8 @@ from importlib import resources
 import pytest
 
 from services.classification.lexicon import HEADS, LexiconFile
-from services.classification.policy import (
-    Cited,
-    Entry,
-    Negative,
-    Pack,
-    PackSet,
-    PolicyError,
-    choose,
-    parse_pack,
-)
+from services.classification.pack_set import PackSet, choose
+from services.classification.policy import Cited, Entry, Negative, Pack, PolicyError, parse_pack
 from services.classification.source import load_tree
 from services.runtime.packs import load_packs, read_packs
 

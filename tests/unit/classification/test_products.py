@@ -9,7 +9,7 @@ import pytest
 from schemas.classification import RECORD_CONFLICT, Reason
 from services.classification.classify import Classified, classify
 from services.classification.item import Party
-from services.classification.policy import PackSet
+from services.classification.pack_set import PackSet
 from services.classification.products import Product, entries_digest, is_current
 from services.runtime.packs import load_packs, read_packs
 from tests.unit.classification.lines import line

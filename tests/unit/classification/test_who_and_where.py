@@ -8,7 +8,7 @@ import pytest
 from schemas.classification import Verdict
 from services.classification.classify import classify, verdict_for_code
 from services.classification.item import Party
-from services.classification.policy import PackSet, choose
+from services.classification.pack_set import PackSet, choose
 from services.runtime.packs import load_packs, read_packs
 from tests.unit.classification.lines import line
 
