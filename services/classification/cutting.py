@@ -9,6 +9,7 @@ from services.classification.vocabulary import Kind, Piece, Vocabulary
 COUNTED = frozenset((Kind.SHAPE, Kind.UNIT, Kind.PACKING))
 """What a number before it makes an amount of: 10 sets."""
 MACHINES = frozenset((Kind.MACHINE, Kind.WORKS))
+_MARKS = frozenset((Kind.TAIL, Kind.TURN))
 _TOKEN = re.compile(r"[a-zß-ÿ']+\d[a-z0-9./]*|\d[a-z0-9./]*|[a-zß-ÿ']+|[^\W\d_]")
 _KANA = re.compile("[ぁ-ゖー]")
 """Hiragana are particles and endings."""
@@ -82,9 +83,10 @@ def pieces(vocabulary: Vocabulary, text: str, sure: list[Piece], loose: list[Pie
 
 
 def _within(piece: Piece, sign: Piece) -> bool:
-    """Whether a machine is but the last part of the name of other goods: 压机 in 四柱液压机."""
-    inside = sign.start < piece.start and piece.end <= sign.end
-    return inside and piece.kind in MACHINES
+    """Whether a machine or marker is but a part of the name of other goods: 压机 in 四柱液压机."""
+    if piece.kind in _MARKS:
+        return sign.start <= piece.start and piece.end <= sign.end
+    return piece.kind in MACHINES and sign.start < piece.start and piece.end <= sign.end
 
 
 def _cover(covered: bytearray, found: Iterable[Piece]) -> None:

@@ -119,7 +119,7 @@ def _graded(text: str, hit: Hit) -> Hit:
     """Read the name of an article before `grade` as a quality of the goods: scintillator grade."""
     named = hit.sense.kind == "article" or "fibre" in hit.sense.facts
     pattern = _ANY_GRADE if "magnet" in hit.sense.facts else _GRADE if named else None
-    if "phosphor" in hit.sense.facts:
+    if "phosphor" in hit.sense.facts or "polishing" in hit.sense.facts:
         pattern = _FEED
     if pattern and not hit.sense.signal and pattern.match(text, hit.end):
         return hit._replace(sense=_GRADE_WORD)

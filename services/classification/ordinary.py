@@ -25,6 +25,7 @@ _NAMES = frozenset(
         Kind.SHAPE,
         Kind.UNIT,
         Kind.PACKING,
+        Kind.MEDIUM,
         Kind.WORKS,
         Kind.MACHINE,
     )
@@ -54,7 +55,15 @@ _HEAPS = re.compile(
     r"turnings|dross|precursors?|raffinate|eluate|slurry|feedstock)(?! ?(?:free|coat|spray|paint))"
 )
 """What material comes as before it is made into goods."""
+_SALTS = frozenset(
+    (
+        "氧化", "氢氧化", "硝酸", "硫酸", "盐酸", "碳酸", "草酸", "醋酸", "乙酸", "磷酸", "氟化", "氯化", "溴化",
+        "碘化", "硫化", "氮化", "碳化", "硼化", "硅化", "氢化", "酸化", "塩化", "フッ化", "水素化",
+    )
+)  # fmt: skip
+"""Behind it stands the name of an element, known or not."""
 _FINISHED = frozenset((Kind.GOODS, Kind.PRODUCE))
+_WHOLE = frozenset((Kind.GOODS, Kind.BULK))
 _OF_ANY = frozenset((Kind.FORM, Kind.MIX, Kind.SHAPE))
 _CLASSES = frozenset((Kind.FORM, Kind.MIX))
 _MATTER = frozenset((Kind.BULK, Kind.STUFF, Kind.MIX, Kind.MACHINE))
@@ -72,6 +81,13 @@ _FINISHES = frozenset(
         "锌",
         "环氧",
         "铬",
+        "镀镍",
+        "镀锌",
+        "镀铬",
+        "镀锡",
+        "镀金",
+        "镀银",
+        "ニッケル",
     )
 )
 _COATED = re.compile(
@@ -106,11 +122,12 @@ def evidence(text: str, found: list[Piece], *, firm: bool, pure: bool) -> Eviden
     `firm`: a rule has named the goods, of a kind whose makers' names are many. `pure`: a purity is
     stated, as of a material.
     """
-    phrases = list(phrases_of(text, found))
+    phrases = list(phrases_of(text, _media(found)))
     heads = [
         Kind.NOTHING if _only_packs(phrase, phrases) else _head(text, phrase) for phrase in phrases
     ]
-    if Kind.SHAPE in heads and ";" not in text:  # the nomenclature names the material first
+    strangers = any(piece.kind in _STRANGERS for piece in found)
+    if (strangers or Kind.SHAPE in heads) and ";" not in text:  # there the material comes first
         heads = [
             Kind.NOTHING if _finish(text, phrase) else head
             for phrase, head in zip(phrases, heads, strict=True)
@@ -133,6 +150,15 @@ def evidence(text: str, found: list[Piece], *, firm: bool, pure: bool) -> Eviden
         if strange:
             return Evidence(named, text[strange.start : strange.end])
     return Evidence(named)
+
+
+def _media(found: list[Piece]) -> list[Piece]:
+    """Say of each medium what it is: packing where anything is open or a program, else goods."""
+    if all(piece.kind is not Kind.MEDIUM for piece in found):
+        return found
+    packs = any(piece.kind in _OPEN or piece.kind is Kind.WORKS for piece in found)
+    kind = Kind.PACKING if packs else Kind.GOODS
+    return [piece._replace(kind=kind) if piece.kind is Kind.MEDIUM else piece for piece in found]
 
 
 def _bulk(head: Kind, phrase: list[Piece]) -> bool:
@@ -186,10 +212,12 @@ def _strange(
         if numbered and _model(text[piece.start : piece.end]):
             continue
         sign = is_cjk(text[piece.start])
+        if sign and place and _salt(text, phrase[place - 1], piece):
+            return piece
         beside = phrase[place + 1].kind if place + 1 < len(phrase) else Kind.NOTHING
         named = beside in _CLASSES or (sign and beside in _STUFFS)
         named = named or (bulk and (beside in _HOSTS or bool(_DOPED.match(text, piece.end))))
-        if Kind.PACKING in kinds and head is Kind.GOODS and _owned(phrase, place):
+        if Kind.PACKING in kinds and head in _WHOLE and _owned(phrase, place):
             continue
         short = not sign and piece.end - piece.start <= _INITIALS
         if named or (every and not short and (signs or not sign)):
@@ -197,11 +225,16 @@ def _strange(
     return None
 
 
+def _salt(text: str, before: Piece, piece: Piece) -> bool:
+    """Whether an unknown sign stands where a compound names its element: 氧化 and then 珂."""
+    return before.end == piece.start and text[before.start : before.end] in _SALTS
+
+
 def _owned(phrase: list[Piece], place: int) -> bool:
     """Whether goods stand behind a word, before what they come in: basmati rice, bag."""
     behind = phrase[place + 1 :]
     return any(
-        piece.kind in _FINISHED
+        (piece.kind in _FINISHED or piece.kind is Kind.BULK)
         and (at + 1 == len(behind) or behind[at + 1].kind is not Kind.PACKING)
         for at, piece in enumerate(behind)
     )

@@ -317,7 +317,7 @@ def _context(states: list[Phrase], kinds: list[str], facts: dict[str, tuple[int,
     return any(
         s.signal
         and (not s.built_in or immaterial)
-        and (kind in _WORKS or s.works or (not article and not s.inside))
+        and (kind in _WORKS or s.works or (not article and (immaterial or not s.inside)))
         for s, kind in zip(states, kinds, strict=True)
     )
 

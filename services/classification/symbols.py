@@ -34,6 +34,8 @@ _ISOTOPES = {
 _HOSTS = "yag|ylf|yap|yalo3?|yvo4|gdvo4|ggg|gsgg|luag|lulf|llf|kgw|kyw|calgo|caf2|baf2|glass|yso"
 """What lasers are doped into, as laboratories write it."""
 _METALS = "al|mg|cu|ni|fe|co|zn|ti|zr|ga|mn|si|b"
+_RHENIUM = re.compile(r"rheni|perrhen|rhenate|(?<![a-z])(?:w|mo|ni|pt|tungsten)[ /]?re(?![a-z])")
+"""What makes a rhenium of `re`."""
 _A_METAL = re.compile(rf"(?<![a-z])(?:{_METALS})(?![a-z])")
 _FORMED = re.compile(
     r"(?: [a-z]+)? (?:master )?(?:alloys?|powders?|targets?|ingots?|flakes?|(?:mixed )?oxides?)"
@@ -107,7 +109,7 @@ class Symbols:
                 out.append((*match.span(), symbol, ("ndfeb", "re_magnet")))
         out += self._listed(text)
         out += self._chained(text)
-        for match in self._generic.finditer(text):
+        for match in () if _RHENIUM.search(text) else self._generic.finditer(text):
             named = "s" if match.group("s") else "t"
             out.append((match.start(named), match.end(named), "", ("re_generic",)))
         if _RADIO.search(text):

@@ -34,6 +34,8 @@ class Kind(StrEnum):
     """A part or a number of anything, but no shape of a material: set, kit, assembly."""
     PACKING = "packing"
     """What goods come in: where anything else is named, that is the goods."""
+    MEDIUM = "medium"
+    """What goods or data come in or on, and is traded by itself: gift boxes, bulk bags, discs."""
     MAKER = "maker"
     """A maker of finished goods alone."""
     WORKS = "works"
@@ -60,7 +62,7 @@ class Piece(NamedTuple):
     kind: Kind
 
 
-_LISTED = tuple(Kind)[:12]
+_LISTED = tuple(Kind)[:13]
 """A word of several classes is of the first."""
 _REMEMBERED = 32_768
 """How many tokens are remembered."""
@@ -161,8 +163,16 @@ class Vocabulary:
             ending = self._endings.get(token[at:])
             if ending:
                 before = self.known(token[:at])
+                if ending is Kind.FORM and self._strange(token[:at], token[at:]):
+                    return Kind.CHEMICAL
                 return before if ending in _CLASSES and before in _NAMED else ending
         return Kind.NOTHING
+
+    def _strange(self, stem: str, ending: str) -> bool:
+        """Whether a compound names a material by a stem that nothing knows: Vantoreloxid."""
+        if len(stem) <= _PART or ending.startswith("magnet"):
+            return False
+        return all(self.kind(one) is Kind.UNKNOWN for one in (stem, stem.removesuffix("s")))
 
     def signs(self, text: str) -> Iterator[Piece]:
         """Find the longest terms of scripts without blanks; single signs only end a run or join."""

@@ -37,6 +37,9 @@ _GENERAL = frozenset(("general_centrifuge", "generic_software", "not_re_magnet")
 _INSIDE = frozenset(("of", "from", "on", "by", "based on", "made of", "made from"))
 """Markers of content behind which the goods themselves may stand."""
 
+_PURE = re.compile(r"(?<![\d.,$])99[.,]\d+(?! ?(?:mm|cm|m|kg|g|lb|x|usd|eur|db)(?![a-z]))")
+"""A purity without its sign."""
+
 
 def weigh(vocabulary: Vocabulary, reading: Reading, known: Collection[str]) -> Evidence:
     """Weigh the description of a line."""
@@ -60,9 +63,8 @@ def weigh(vocabulary: Vocabulary, reading: Reading, known: Collection[str]) -> E
     found = pieces(vocabulary, text, sure, loose)
     works = "head:equipment" in known or "head:software" in known
     civil = works and ("civil_purpose" in known or "for:civil_purpose" in known)
-    return evidence(
-        text, found, firm=civil or not _GENERAL.isdisjoint(known), pure="purity" in known
-    )
+    pure = "purity" in known or _PURE.search(text) is not None
+    return evidence(text, found, firm=civil or not _GENERAL.isdisjoint(known), pure=pure)
 
 
 _NEXT = re.compile(r" ([a-zß-ÿ]+)(?![\w'])")
