@@ -13,7 +13,8 @@ import pyarrow as pa
 from schemas.base import canonical
 from services.classification.lexicon import LexiconFile, parse_lexicon
 from services.classification.orders import Classifier
-from services.classification.policy import Pack, PackSet, choose, parse_pack
+from services.classification.pack_file import parse_pack
+from services.classification.policy import Pack, PackSet, choose
 from services.license_check.ladder import Ladder
 from services.replay.steady import SteadyClassifier, steady
 from services.runtime.policies import GROUPS, LADDER, parse_ladder
