@@ -13,8 +13,9 @@ import pyarrow as pa
 from schemas.base import canonical
 from services.classification.lexicon import LexiconFile, parse_lexicon
 from services.classification.orders import Classifier
+from services.classification.pack_file import parse_pack
 from services.classification.pack_set import PackSet, choose
-from services.classification.policy import Pack, parse_pack
+from services.classification.policy import Pack
 from services.license_check.ladder import Ladder
 from services.replay.steady import SteadyClassifier, steady
 from services.runtime.policies import GROUPS, LADDER, parse_ladder
