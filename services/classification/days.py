@@ -13,6 +13,11 @@ def _zone(name: str) -> ZoneInfo:
 @lru_cache(maxsize=1024)
 def day_of(moment: date | datetime, zone: str) -> date:
     """Give the regime's day; a naive datetime is read as its own date."""
-    if isinstance(moment, datetime):
-        return moment.astimezone(_zone(zone)).date() if moment.tzinfo else moment.date()
-    return moment
+    if not isinstance(moment, datetime):
+        return moment
+    if moment.tzinfo is None:
+        return moment.date()
+    try:
+        return moment.astimezone(_zone(zone)).date()
+    except OverflowError:  # the first or last day there is, seen from another zone
+        return moment.date()

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from schemas.base import assembled, built, canonical, utc
 from schemas.checks import OrderClassified
@@ -22,6 +21,7 @@ from schemas.orders import Finding, Order, OrderLine, OrderParty, RecheckRequest
 from schemas.reference import product_key
 from schemas.regimes import ZONES
 from services.classification.classify import ENGINE, Classified, classify, verdict_for_code
+from services.classification.days import day_of
 from services.classification.item import Item, Party
 from services.classification.pack_set import PackSet
 from services.classification.parties import resembling
@@ -31,7 +31,7 @@ Moments = tuple[date | datetime, ...]
 Who = tuple[str, str, str | None, str | None, str | None, str | None]
 SEEN_MAX: Final = 20_000
 """Lines remembered; the oldest is forgotten first."""
-_ZONES: Final = tuple(dict.fromkeys(ZONES.values()))
+_ZONES: Final = tuple(dict.fromkeys(zone.key for zone in ZONES.values()))
 NONE: Final = "none"
 """What an officer writes where a regime lists no such item."""
 
@@ -161,12 +161,8 @@ class Classifier:
 def _regime_days(moments: Moments) -> tuple[tuple[date, ...], ...]:
     """The day of each moment in each regime's zone, in order: of equally grave days the first."""
     return tuple(
-        dict.fromkeys(tuple([_day(moment, zone) for zone in _ZONES]) for moment in moments)
+        dict.fromkeys(tuple([day_of(moment, zone) for zone in _ZONES]) for moment in moments)
     )
-
-
-def _day(moment: date | datetime, zone: ZoneInfo) -> date:
-    return moment.astimezone(zone).date() if isinstance(moment, datetime) else moment
 
 
 def _distinct_days(moments: Moments) -> Moments:

@@ -373,7 +373,8 @@ def _bounds(classified: OrderClassified, lines: tuple[AssessedLine, ...]) -> tup
         bounds.append(_of_lists(classified.verified_until))
     shipped = classified.order.requested_ship_date
     if shipped is not None:
-        until = datetime.combine(shipped, time(), UTC) + SHIP_AFTER_RELEASE
+        last = date.max - SHIP_AFTER_RELEASE
+        until = datetime.combine(min(shipped, last), time(), UTC) + SHIP_AFTER_RELEASE
         bounds.append(Bound(until=until, why="30 days after the requested ship date"))
     return tuple(sorted(bounds, key=lambda bound: (bound.until, bound.why)))
 

@@ -208,3 +208,12 @@ def test_a_day_is_a_day_in_each_zone() -> None:
     assert evening.date() == date(2025, 4, 3)
     decisions = [each.lines[0].regimes["CN-GAZETTED"].decision for each in (before, after)]
     assert decisions == [Verdict.NO_LICENSE_REQUIRED, Verdict.LICENSE_REQUIRED]
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [datetime(9999, 12, 31, 23, 59, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC)],
+)
+def test_the_first_and_last_moments_stop_nothing(moment: datetime) -> None:
+    order = OrderPlaced.model_validate({**ORDER, "lines": [LINE]})
+    classified(order, Classifier(PACKS), None, moment)

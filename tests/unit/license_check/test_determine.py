@@ -295,6 +295,7 @@ def test_screening(whole: Order, codes: list[str]) -> None:
             {"order": order(requested_ship_date=date(2026, 6, 20))},
             ["2026-07-20T00:00:00+00:00"],
         ),
+        ({"order": order(requested_ship_date=date.max)}, ["9999-12-31T00:00:00+00:00"]),
     ],
 )
 def test_what_bounds_a_release(changes: dict[str, Any], ends: list[str]) -> None:
