@@ -1,6 +1,7 @@
 """One input line of `check`: strict types, named faults, fields not named are never read."""
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -63,7 +64,22 @@ def load(text: str) -> dict[str, Any]:
         raise BadLine(None, f"not JSON: {error}") from error
     if not isinstance(value, dict):
         raise BadLine(None, "not a JSON object")
+    if _SURROGATE.search(text):
+        _refuse_halves(value)
     return value
+
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def _refuse_halves(data: dict[str, Any]) -> None:
+    """Refuse half a character (a lone surrogate): no output can write it."""
+    for key, value in data.items():
+        try:
+            json.dumps((key, value), ensure_ascii=False, default=str).encode()
+        except UnicodeEncodeError as error:
+            name = key if key.isprintable() else None
+            raise BadLine(name, "holds half a surrogate pair, which is no character") from error
 
 
 def parse_line(text: str, as_of: str | None = None) -> Line:
@@ -110,10 +126,13 @@ _PLAIN = (
 )  # fmt: skip
 
 
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
 def parse_moment(text: str) -> date | datetime:
     """Read `YYYY-MM-DD` or RFC 3339 (with its zone)."""
     try:
-        if len(text) == 10:
+        if _DAY.fullmatch(text):
             return date.fromisoformat(text)
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -58,6 +58,7 @@ def test_bad_lines_are_named_and_the_others_answered() -> None:
         ({"as_of": "2026-13-01"}, "as_of"),
         ({"as_of": "2026-06-01T10:00:00"}, "as_of"),
         ({"as_of": 20260601}, "as_of"),
+        ({"as_of": "2026-W23-1"}, "as_of"),
         ({"description": 5}, "description"),
         ({"description": "x" * 100_001}, "description"),
         ({"quantity": 0}, "quantity"),
@@ -158,6 +159,54 @@ def test_explaining_takes_at_most_twelve_lines_an_item(tmp_path: Path) -> None:
         result = RUNNER.invoke(APP, [str(file), "--cn", "both", "--us-addendum", "--explain"])
         assert result.exit_code == 0
         assert 4 <= len(result.stdout.splitlines()) <= 12
+
+
+def test_an_explanation_obeys_no_control_character() -> None:
+    row = GOOD | {"id": "a\nb", "description": "Dysprosium \x1b[2J oxide \u202eedixo"}
+    result = RUNNER.invoke(APP, ["--explain"], input=json.dumps(row))
+    assert result.stdout.splitlines()[0] == "a b  Dysprosium �[2J oxide �edixo"
+
+
+def test_an_explanation_names_what_decides_under_each_regime() -> None:
+    row = GOOD | {
+        "description": "Rare earth ore concentrate 30 % REO", "destination": "IR",
+        "end_use": "military",
+    }  # fmt: skip
+    result = RUNNER.invoke(APP, ["--cn", "both", "--explain"], input=json.dumps(row))
+    told = result.stdout
+    for said in ("+ CN: a military", "+ CN-GAZETTED: a military", "? US: origin is not stated",
+                 "export license (code 4)", "EU: exporter CN"):  # fmt: skip
+        assert said in told
+
+
+@pytest.mark.parametrize("as_of", ["9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00Z"])
+def test_the_first_and_last_moments_are_answered(as_of: str) -> None:
+    assert run("-", given=json.dumps(GOOD | {"as_of": as_of}))[0] == 0
+
+
+def test_half_a_character_is_a_bad_line() -> None:
+    given = json.dumps(GOOD | {"unit": "\ud800"}) + "\n" + json.dumps(GOOD | {"unit": "😀"})
+    code, (bad, good) = run("-", given=given)
+    assert (code, bad["field"], good["id"]) == (1, "unit", "a")
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"cas": "unknown"}, "CAS_MALFORMED"),
+        ({"hs_code": "94O1"}, "HS_MALFORMED"),
+        ({"composition": [{"element": "Unobtainium", "mass_percent": 1}]}, "COMPOSITION_UNREAD"),
+        ({"declared": {"cn": "N/A"}}, "DECLARED_NOT_COUNTED"),
+    ],
+)
+def test_what_a_field_says_in_no_known_way_is_named(change: dict[str, Any], code: str) -> None:
+    _, (answer,) = run("-", given=json.dumps(GOOD | change))
+    assert code in [reason["code"] for reason in answer["reasons"]]
+
+
+def test_an_unknown_country_is_named() -> None:
+    _, (answer,) = run("-", given=json.dumps(GOOD | {"destination": "UK"}))
+    assert "destination 'UK' is not a known country" in [r["text"] for r in answer["reasons"]]
 
 
 def test_the_addendum_is_asked_for_and_changes_no_other_regime() -> None:
