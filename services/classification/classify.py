@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from schemas.classification import Reason, RegimeVerdict, Verdict, gravest
+from schemas.classification import Reason, RegimeVerdict, Status, Verdict, gravest
 from services.classification.codes import code_verdict
 from services.classification.days import day_of
 from services.classification.facts import Facts, gather
@@ -89,8 +89,9 @@ def _on(
     return {key: excluded(key, outcome, outcomes, packs) for key, outcome in outcomes.items()}
 
 
-def _gravity(outcome: Outcome) -> int:
-    return outcome.verdict.decision.gravity
+def _gravity(outcome: Outcome) -> tuple[int, bool]:
+    """Of equally grave days the one past the list's last verified day counts: it holds."""
+    return outcome.verdict.decision.gravity, outcome.verdict.status is Status.STALE
 
 
 def verdict_for_code(regime: str, code: str | None, item: Item, packs: PackSet) -> RegimeVerdict:

@@ -1,21 +1,27 @@
 """All that a line says, from every field, as one set of facts with its evidence."""
 
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 
 from schemas.classification import Match, Reason
 from services.classification.item import Item
 from services.classification.lexicon import Lexicon
-from services.classification.matching import cas_facts, derive, read
+from services.classification.matching import cas_numbers, derive, read
 from services.classification.ordinary import Evidence
 from services.classification.phrases import Reading
 from services.classification.text import Folded, fold_term
 from services.classification.vocabulary import Vocabulary
 from services.classification.weigh import weigh
 
-_HS = re.compile(r"^[0-9]{4,13}$")
-_CODE = re.compile(r"^[0-9][A-E][0-9]{3}(\.[a-z](\.[0-9]{1,2}(\.[a-z])?)?)?$")
+_HS = re.compile(r"[0-9]{4,13}")
+_CODE = re.compile(
+    r"[0-9][A-E][0-9]{3}(\.[a-z](\.[0-9]{1,2}(\.[a-z](\.[0-9]{1,2}(\.[a-z])?)?)?)?)?"
+)
+_CLAIM = re.compile(r"(?<![a-z0-9.])[0-9][a-e][0-9]{3}(?![0-9])(?:\.[a-z0-9]{1,2}(?![a-z0-9]))*")
+"""A code, or its first five characters, in a field that holds more: `ECCN 3A001`, `1C905b`."""
 
 
 @dataclass(slots=True)
@@ -78,33 +84,38 @@ def gather(item: Item, lexicon: Lexicon) -> Facts:
         facts.texts = (("description", reading.folded), ("end_use", use.folded))
     else:
         facts.texts = (("description", reading.folded),)
-    extra = Reading()
     if item.cas:
-        cas_facts(lexicon, item.cas.strip(), (0, len(item.cas)), extra)
-    _plain(facts, extra, "cas", item.cas or "")
-    if "cas" in extra.facts:
-        _substance(facts)
-    _composition(facts, item.composition)
+        _substances(facts, item.cas, lexicon)
+    _composition(facts, item.composition, lexicon)
     _heading(facts, item, lexicon)
     _unit(facts, item.unit, lexicon)
     _states(facts)
     derive(lexicon, facts.said)
     for regime, value in sorted(item.declared.items()):
         if value:
-            codes.append((regime, normal_code(value), _whole(f"declared.{regime}", value)))
+            match = _whole(f"declared.{regime}", value)
+            codes += [(regime, code, match) for code in _claimed(value)]
     facts.codes = tuple(codes)
     return facts
 
 
 def normal_code(value: str) -> str:
     """Write a control code the usual way: 1C905.b."""
-    text = value.strip().replace(" ", "")
+    text = "".join(unicodedata.normalize("NFKC", value).split())
     return text[:5].upper() + text[5:].lower()
+
+
+def _claimed(value: str) -> list[str]:
+    """Give the codes a declared field claims; one that holds none is kept, to be named."""
+    whole = normal_code(value)
+    if is_code(whole):
+        return [whole]
+    return [normal_code(code) for code in _CLAIM.findall(fold_term(value))] or [whole]
 
 
 def is_code(code: str) -> bool:
     """Tell whether a text has the shape of a control code."""
-    return _CODE.match(code) is not None
+    return _CODE.fullmatch(code) is not None
 
 
 def _text_code(reading: Reading, code: str, start: int, end: int) -> tuple[str, str, Match]:
@@ -130,9 +141,27 @@ def _take(facts: Facts, reading: Reading, name: str) -> None:
             facts.said[fact] = match
 
 
-def _plain(facts: Facts, reading: Reading, name: str, value: str) -> None:
-    for fact in reading.facts:
-        facts.said.setdefault(fact, _whole(name, value))
+def _substances(facts: Facts, value: str, lexicon: Lexicon) -> None:
+    extra = Reading()
+    if not cas_numbers(lexicon, fold_term(value), extra):
+        text = f"{value[:40]!r} is no CAS number and was not used"
+        facts.notes += (_unread("CAS_MALFORMED", "cas", value, text),)
+    for fact in extra.facts:
+        facts.said.setdefault(fact, _whole("cas", value))
+    if "cas" in extra.facts:
+        _substance(facts)
+
+
+def _unread(code: str, name: str, value: str, text: str) -> Reason:
+    """Note that a field could not be read, so nothing rests on it."""
+    return Reason(
+        regime="*",
+        code=code,
+        effect="note",
+        rule="input",
+        text=text,
+        matched=(_whole(name, value),),
+    )
 
 
 def _substance(facts: Facts) -> None:
@@ -143,35 +172,43 @@ def _substance(facts: Facts) -> None:
     said.setdefault(state, said["cas"])
 
 
-def _composition(facts: Facts, composition: tuple[tuple[str, Decimal], ...]) -> None:
+def _composition(
+    facts: Facts, composition: tuple[tuple[str, Decimal], ...], lexicon: Lexicon
+) -> None:
     for element, percent in composition:
-        symbol = element.strip().lower()
-        if percent > 0:
-            facts.said.setdefault(f"has:{symbol}", _whole("composition", element))
-        else:
-            facts.said.setdefault(f"no:{symbol}", _whole("composition", element))
+        symbols = _symbols(lexicon, element)
+        if not symbols:
+            text = f"component {element[:40]!r} names no known element and was not used"
+            facts.notes += (_unread("COMPOSITION_UNREAD", "composition", element, text),)
+        for symbol in symbols:
+            fact = f"has:{symbol}" if percent > 0 else f"no:{symbol}"
+            facts.said.setdefault(fact, _whole("composition", element))
+
+
+@lru_cache(maxsize=4096)
+def _symbols(lexicon: Lexicon, component: str) -> tuple[str, ...]:
+    """Give the elements a component names: by symbol, name or formula; `re` where by no name."""
+    folded = fold_term(component)
+    if _SYMBOL.fullmatch(folded):
+        return (folded,)
+    said = read(lexicon, component).facts
+    named = tuple(fact for fact in said if fact in _RARE)
+    return named or (("re",) if "re" in said else ())
+
+
+_SYMBOL = re.compile(r"[a-z]{1,2}")
 
 
 def _heading(facts: Facts, item: Item, lexicon: Lexicon) -> None:
     raw = item.hs_code
-    if not raw:
-        _spoken_heading(facts, lexicon)
-        return
-    digits = raw.replace(".", "").replace(" ", "")
-    match = _whole("hs_code", raw)
-    if not _HS.match(digits):
-        facts.notes += (
-            Reason(
-                regime="*",
-                code="HS_MALFORMED",
-                effect="note",
-                rule="input",
-                text=f"customs code {raw!r} is not 4 to 13 digits and was not used",
-                matched=(match,),
-            ),
-        )
-        return
-    _look_up(facts, digits, match, lexicon)
+    if raw:
+        digits = fold_term(raw).replace(".", "").replace(" ", "")
+        if _HS.fullmatch(digits):
+            _look_up(facts, digits, _whole("hs_code", raw), lexicon)
+        else:
+            text = f"customs code {raw!r} is not 4 to 13 digits and was not used"
+            facts.notes += (_unread("HS_MALFORMED", "hs_code", raw, text),)
+    _spoken_heading(facts, lexicon)
 
 
 def _look_up(facts: Facts, digits: str, match: Match, lexicon: Lexicon) -> None:
@@ -248,16 +285,8 @@ def _spoken_heading(facts: Facts, lexicon: Lexicon) -> None:
 
 def _unit(facts: Facts, unit: str | None, lexicon: Lexicon) -> None:
     if unit and fold_term(unit).rstrip(".") not in lexicon.units:
-        facts.notes += (
-            Reason(
-                regime="*",
-                code="UNIT_UNKNOWN",
-                effect="note",
-                rule="input",
-                text=f"unit {unit[:40]!r} is not known; the verdict does not rest on it",
-                matched=(_whole("unit", unit),),
-            ),
-        )
+        text = f"unit {unit[:40]!r} is not known; the verdict does not rest on it"
+        facts.notes += (_unread("UNIT_UNKNOWN", "unit", unit, text),)
 
 
 def _states(facts: Facts) -> None:
@@ -265,7 +294,7 @@ def _states(facts: Facts) -> None:
     said = facts.said
     has = [f[4:] for f in said if f.startswith("has:")]
     for element in has:
-        if element in _RARE:
+        if element in _RARE or element == "re":
             _composed(said, element)
         else:
             said.setdefault(f"p_{element}", said[f"has:{element}"])

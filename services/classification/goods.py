@@ -120,8 +120,8 @@ def _from_findings(
         draft.status = Status.NOT_LISTED
     else:
         draft.status = top.status
-    if pack.licensing == "country_chart" and chosen and chosen.entry.code:
-        _by_chart(key, compiled, item, chosen, draft, record)
+    if pack.licensing == "country_chart" and draft.listed:
+        _by_chart(key, compiled, item, found, draft, record)
     for finding in _telling(found)[:4]:
         if record.terse and not finding.entry.listed:
             continue
@@ -145,20 +145,28 @@ def _telling(found: list[Finding]) -> list[Finding]:
 
 
 def _by_chart(
-    key: str, compiled: Compiled, item: Item, chosen: Finding, draft: Draft, record: Record
+    key: str, compiled: Compiled, item: Item, found: list[Finding], draft: Draft, record: Record
 ) -> None:
+    """Let the chart decide each code met; what is open beside them stays open."""
     pack = compiled.pack
-    base = (chosen.entry.code or "")[:5]
-    listed = compiled.listed.get(base)
-    decision, text = chart.decide(pack, listed, item.destination or "")
-    draft.decision = decision
-    draft.license_type = (
-        LicenseType.DUAL_USE if decision is V.LICENSE_REQUIRED else LicenseType.NONE
-    )
-    effect, code = _effect(decision)
-    record.reasons.append(
-        cited(key, pack, chosen.entry, base, code, f"{chosen.entry.code}: {text}", effect)
-    )
+    draft.decision, draft.license_type = V.NO_LICENSE_REQUIRED, LicenseType.NONE
+    for finding in found:
+        decision = finding.verdict
+        code = finding.entry.code
+        if code:
+            base = code[:5]
+            decision, text = chart.decide(pack, compiled.listed.get(base), item.destination or "")
+            effect, why = _effect(decision)
+            record.reasons.append(
+                cited(key, pack, finding.entry, base, why, f"{code}: {text}", effect)
+            )
+        if decision.gravity > draft.decision.gravity:
+            draft.decision, draft.license_type = decision, _license_for(decision)
+            draft.code = code or draft.code
+
+
+def _license_for(decision: Verdict) -> LicenseType:
+    return LicenseType.DUAL_USE if decision is V.LICENSE_REQUIRED else LicenseType.UNKNOWN
 
 
 def _effect(decision: Verdict) -> tuple[str, str]:
@@ -184,9 +192,7 @@ def _from_listed(
         draft.code, draft.status, draft.decided = code, Status.IN_FORCE, True
     if decision.gravity > draft.decision.gravity:
         draft.decision = decision
-        draft.license_type = (
-            LicenseType.DUAL_USE if decision is V.LICENSE_REQUIRED else LicenseType.UNKNOWN
-        )
+        draft.license_type = _license_for(decision)
 
 
 def _claims(
@@ -306,9 +312,15 @@ def _unsaid(facts: Facts) -> str:
 
 
 def _unproved(facts: Facts) -> str:
-    """What is missing for a clear: goods of the ordinary vocabulary, and no unknown name."""
-    if facts.holds("re"):
+    """What is missing for a clear: goods of the ordinary vocabulary, and no unknown name.
+
+    A rare earth in a known form names the goods; in none, it says no more than the words beside it.
+    """
+    bare = facts.holds("st:bare")
+    if facts.holds("re") and not bare:
         return ""
+    if bare and (text := _unsaid(facts)):
+        return text
     found = facts.evidence
     if not found.named:
         return "no word names goods that are known to be free"
@@ -322,8 +334,9 @@ def _clear(key: str, pack: Pack, facts: Facts, draft: Draft, record: Record) -> 
     text = _doubt(pack, facts)
     if text:
         if not record.terse:
+            source = Cited(citation="design: a clear needs its own evidence", tag="J")
             record.reasons.append(
-                cited(key, pack, pack.clear, "clear", "CLASSIFICATION_UNCERTAIN", text, "missing")
+                cited(key, pack, source, "clear", "CLASSIFICATION_UNCERTAIN", text, "missing")
             )
             record.missing.append("a description that says what the goods are")
         draft.decision, draft.status, draft.decided = V.REVIEW, Status.UNKNOWN, False

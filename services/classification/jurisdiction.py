@@ -19,8 +19,8 @@ class Reach:
     """The answer, why, and what is missing.
 
     `open`: reached only if a fact not stated says so; `broker`: reached for listed goods;
-    `origin`, `content`: another rule of the regime looks at where the goods or what is in them
-    come from.
+    `content`: another rule of the regime looks at where what is in the goods comes from; `origin`:
+    and one at where they come from themselves, which is inside the territory or not known.
     """
 
     answer: Answer
@@ -47,16 +47,21 @@ def reach(pack: Pack, key: str, item: Item, *, foreign_words: bool) -> Reach:
     unknown = _unknown_link(pack, item, location)
     if not exporting and not by_origin:
         if unknown:
-            text = f"{unknown} is not stated or unknown: whether {pack.title} applies is open"
+            text = f"{_unknown(item, unknown)}: whether {pack.title} applies is open"
             answer: Answer = "open" if unknown == "origin" else "review"
             return Reach(answer, (_missing(key, pack, text),), (unknown,))
         return _outside(pack, key, item, location)
     if not known(item.destination):
-        text = f"destination {item.destination or 'not stated'} is not a known country"
+        text = _unknown(item, "destination")
         return Reach("review", (_missing(key, pack, text),), ("destination",))
     if item.destination in inside:
         return _domestic(pack, key, item, foreign_words=foreign_words)
     return Reach("yes")
+
+
+def _unknown(item: Item, name: str) -> str:
+    value = getattr(item, name)
+    return f"{name} {value!r} is not a known country" if value else f"{name} is not stated"
 
 
 def _unknown_link(pack: Pack, item: Item, location: str | None) -> str:
@@ -83,9 +88,10 @@ def _outside(pack: Pack, key: str, item: Item, location: str | None) -> Reach:
     link = f"exporter {item.exporter_country}, goods from {location}"
     text = f"{link}: {pack.title} does not reach this order"
     answer: Answer = "content" if rule.content_rule else "no"
-    if rule.origin_rule and item.origin in rule.territory:
+    if rule.origin_rule and (item.origin in rule.territory or not known(item.origin)):
         answer = "origin"
-    return Reach(answer, (_note(key, pack, text),))
+    missing = () if known(item.origin) else ("origin",)
+    return Reach(answer, (_note(key, pack, text),), missing)
 
 
 def _domestic(pack: Pack, key: str, item: Item, *, foreign_words: bool) -> Reach:

@@ -99,7 +99,7 @@ def read(lexicon: Lexicon, original: str, *, purpose_only: bool = False) -> Read
     _stated_purpose(lexicon, text, hits, reading)
     _beside_concepts(lexicon, text, hits, reading)
     _grades(lexicon, text, reading)
-    _cas_numbers(lexicon, text, reading)
+    cas_numbers(lexicon, text, reading)
     relate(states, reading, text)
     derive(lexicon, reading.facts)
     reading.hits = tuple(hits)
@@ -322,12 +322,16 @@ def _grades(lexicon: Lexicon, text: str, reading: Reading) -> None:
             reading.add(grade.facts, match.span())
 
 
-def _cas_numbers(lexicon: Lexicon, text: str, reading: Reading) -> None:
+def cas_numbers(lexicon: Lexicon, text: str, reading: Reading) -> bool:
+    """Record what the CAS numbers in a folded text say; tell whether there is one."""
+    found = False
     for match in _CAS.finditer(text):
-        cas_facts(lexicon, "-".join(match.groups()), match.span(), reading)
+        found = True
+        _cas_facts(lexicon, "-".join(match.groups()), match.span(), reading)
+    return found
 
 
-def cas_facts(lexicon: Lexicon, cas: str, span: tuple[int, int], reading: Reading) -> None:
+def _cas_facts(lexicon: Lexicon, cas: str, span: tuple[int, int], reading: Reading) -> None:
     """Record what a CAS number says: a listed substance is raw material by itself."""
     name = lexicon.cas.get(cas)
     if name:

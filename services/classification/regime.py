@@ -1,5 +1,6 @@
 """One regime's verdict on one line and day: jurisdiction, findings, clear, stale, parties."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -8,7 +9,7 @@ from typing import Any
 from schemas.classification import LicenseType, Reason, RegimeVerdict, Status, Verdict
 from services.classification import parties
 from services.classification.facts import Facts
-from services.classification.findings import cited, explain, met, stand
+from services.classification.findings import Finding, cited, explain, met, order, stand
 from services.classification.goods import Draft, Record, judge, mark_stale
 from services.classification.item import Item
 from services.classification.jurisdiction import Reach, known, reach
@@ -16,6 +17,8 @@ from services.classification.pack_set import Compiled, PackSet
 from services.classification.policy import Pack
 
 V = Verdict
+Asked = Sequence[tuple[Verdict, Reason]]
+"""What parties, end use and destination ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,18 +107,24 @@ def _apply(
     pack = compiled.pack
     if reached.answer in ("origin", "content"):
         return _beyond(key, compiled, facts, day, draft, reached, record)
-    if reached.answer in ("no", "broker", "open") and not _still(draft, reached):
+    asked = (
+        ()
+        if reached.answer == "no"
+        else (
+            *parties.findings(key, compiled, item, facts, day, draft.decision),
+            *_places(key, pack, item, draft),
+        )
+    )
+    if reached.answer in ("no", "broker", "open") and not _still(draft, reached, asked):
         return _not_reached(draft, reached, record)
     record.reasons += reached.reasons
     record.missing += reached.missing
     if reached.answer in ("review", "broker", "open"):
         draft.decision = V.REVIEW
     if reached.answer == "open":
+        record.reasons += [_if_reached(reason) for _, reason in asked]
         return False, None
-    for verdict, reason in (
-        *parties.findings(key, compiled, item, facts, day, draft.decision),
-        *_places(key, pack, item, draft),
-    ):
+    for verdict, reason in asked:
         record.reasons.append(reason)
         if verdict.gravity > draft.decision.gravity:
             draft.decision = verdict
@@ -146,32 +155,56 @@ def _beyond(
 ) -> tuple[bool, bool | None]:
     """Goods between third countries, of the territory's origin or with its share in them."""
     pack = compiled.pack
-    rules = pack.jurisdiction
-    entry = compiled.beyond[rules.origin_rule if reached.answer == "origin" else rules.content_rule]
-    matched = met(entry, facts)
+    met_rules = _met_beyond(compiled, facts, day, reached)
     stale = draft.status is Status.STALE
-    if matched is None or entry.status(day) is Status.NOT_LISTED:
+    if not met_rules:
         record.reasons = [r for r in record.reasons if r.code != "LIST_STALE"]
         record.reasons += reached.reasons
         draft.decision, draft.status = V.NOT_APPLICABLE, Status.NOT_LISTED
         draft.license_type, draft.next_change = LicenseType.NONE, None
         return False, False
-    finding = stand(entry, day, matched)
+    finding = order(met_rules)[0]
     record.reasons.append(explain(key, pack, finding, facts))
     draft.decision, draft.status = finding.verdict, finding.status
-    draft.license_type, draft.next_change = finding.license_type, entry.next_change(day)
+    changes = [each.entry.next_change(day) for each in met_rules]
+    draft.license_type = finding.license_type
+    draft.next_change = min((change for change in changes if change is not None), default=None)
     if stale:
         draft.decision, draft.status = V.REVIEW, Status.STALE
     if draft.decision is V.REVIEW:
-        record.missing.append(entry.missing)
+        record.missing += (finding.entry.missing, *reached.missing)
     return draft.decision is V.REVIEW, True
 
 
-def _still(draft: Draft, reached: Reach) -> bool:
-    """Whether goods that the regime may reach are of a kind it cares about."""
-    if reached.answer == "open":
-        return draft.decision.gravity >= V.REVIEW.gravity and draft.listed
-    return reached.answer == "broker" and draft.listed
+def _met_beyond(compiled: Compiled, facts: Facts, day: date, reached: Reach) -> list[Finding]:
+    """What the rules say that look beyond the territory, each where it is met."""
+    rules = compiled.pack.jurisdiction
+    names = (rules.origin_rule, rules.content_rule) if reached.answer == "origin" else ()
+    entries = [compiled.beyond[name] for name in names or (rules.content_rule,) if name]
+    found = [(entry, met(entry, facts)) for entry in entries]
+    return [
+        stand(entry, day, matched)
+        for entry, matched in found
+        if matched is not None and entry.status(day) is not Status.NOT_LISTED
+    ]
+
+
+def _if_reached(reason: Reason) -> Reason:
+    """What would be asked of the order if the regime reached it: nothing holds by it alone."""
+    return reason.model_copy(
+        update={"code": "JURISDICTION", "effect": "note", "text": f"if it applies: {reason.text}"}
+    )
+
+
+def _still(draft: Draft, reached: Reach, asked: Asked) -> bool:
+    """Whether the regime, if it reaches the order, would ask something of it."""
+    if reached.answer == "no":
+        return False
+    if any(verdict.gravity >= V.REVIEW.gravity for verdict, _ in asked):
+        return True
+    return draft.listed and (
+        reached.answer == "broker" or draft.decision.gravity >= V.REVIEW.gravity
+    )
 
 
 def _places(key: str, pack: Pack, item: Item, draft: Draft) -> list[tuple[Verdict, Reason]]:

@@ -105,6 +105,40 @@ CASES: list[tuple[str, str | None, dict[str, Any], dict[str, str]]] = [
     ("composition inside a motor", "Motor", {"composition": (("Nd", 1),)}, {"CN": N}),
     ("CAS field, vague words", "Powder", {"cas": "1308-87-8"}, {"CN": L, "CN-GAZETTED": L}),
     ("spoken heading with dots", "Pigment base, HS 2846.90.15", {}, {"CN": R}),
+    ("composition by name", "Steel rod", {"composition": (("Dysprosium", 2),)}, {"CN": L}),
+    ("composition by formula", "Steel rod", {"composition": (("Dy2O3", 2),)}, {"CN": L}),
+    ("composition, full width", "Steel rod", {"composition": (("Ｄｙ", 2),)}, {"CN": L}),
+    ("composition, no element named", "Steel rod", {"composition": (("TREO", 2),)}, {"CN": L}),
+    ("CAS field with a label", "Steel rod", {"cas": "CAS 1308‑87‑8"}, {"CN": L}),
+    ("HS in full width", "Metal powder", {"hs_code": "２８０５３０１２"}, {"CN-GAZETTED": L}),
+    ("HS with dashes", "Steel rod", {"hs_code": "2805-30"}, {"CN": L}),
+    ("spoken heading beside another", "Toy, HS 2846901500", {"hs_code": "9503"}, {"CN": R}),
+    ("declared in full width", "Loudspeaker", {"declared": {"cn": "１Ｃ９０５．ｂ"}}, {"CN": L}),
+    ("declared without dots", "Loudspeaker", {"declared": {"cn": "1C905b"}}, {"CN": L}),
+    ("declared with its name", "Loudspeaker", US | {"declared": {"us": "ECCN 3A001"},
+     "destination": "CN"}, {"US": L}),
+    ("declared, five levels deep", "Loudspeaker", US | {"declared": {"us": "3A001.a.5.a.1"},
+     "destination": "CN"}, {"US": L}),
+    ("origin unknown, to Iran", "Office chairs",
+     {"exporter_country": "JP", "origin": None, "destination": "IR"}, {"US": R}),
+    ("origin unknown, military use in China", "Office chairs",
+     {"exporter_country": "JP", "origin": None, "destination": "CN", "end_use": "military"},
+     {"US": R}),
+    ("EU broker, to North Korea", "Office chairs",
+     {"exporter_country": "DE", "ship_from": "JP", "destination": "KP"}, {"EU": R}),
+    ("third countries, origin unknown, limb in force", "SmCo magnets",
+     {"exporter_country": "JP", "origin": None, "as_of": date(2025, 10, 20)}, {"CN-GAZETTED": R}),
+    ("third countries, Chinese assembly, stale", "Motor with Dy-containing NdFeB magnets",
+     {"exporter_country": "JP", "as_of": date(2026, 12, 1)}, {"CN-GAZETTED": R}),
+    ("a sensitive kind to Japan", "Thermal imaging camera", US | {"destination": "JP"}, {"US": R}),
+    ("the same beside a code free there", "Thermal imaging camera with Terfenol-D rod",
+     US | {"destination": "JP"}, {"US": R}),
+    ("the same, declared a code free there", "Thermal imaging camera",
+     US | {"destination": "JP", "declared": {"us": "1C003.b.1"}}, {"US": R}),
+    ("a composition names no goods", "Vantorel X200",
+     US | {"destination": "CN", "composition": (("Nd", 1),)}, {"US": R}),
+    ("nor beside vague words", "Parts as per invoice",
+     US | {"destination": "CN", "composition": (("Nd", 1),)}, {"US": R}),
     ("no heavy rare earth", "NdFeB magnets N35, Dy-free and Tb-free",
      {}, {"CN": L, "CN-GAZETTED": N}),
     ("free of charge is not free of Dy", "Dysprosium free sample, metal", {}, {"CN": L}),
@@ -167,6 +201,12 @@ def test_the_reading_of_the_overlap_is_the_packs(reading: str, origin: str, want
         changed.append(pack.model_copy(update={"exclusion": rule}))
     chosen = PackSet(changed, lexicon, choose("both"))
     assert classify(line(TERFENOL, origin=origin), chosen).regimes["CN"].decision == wanted
+
+
+def test_of_equally_grave_days_the_stale_one_counts() -> None:
+    item = line(DY, as_of=date(2026, 11, 9))
+    found = classify(item, BOTH, (date(2026, 11, 10),)).regimes["CN-GAZETTED"]
+    assert (found.decision, found.status) == (L, "stale")
 
 
 def test_the_graver_day_counts_and_the_nearest_change_is_kept() -> None:
