@@ -1,10 +1,18 @@
 """What changes between two packs, as determinations an officer would notice."""
 
-from typing import Any
+from typing import Any, Final
 
-from services.classification.policy import Entry, Pack
+from pydantic import BaseModel
 
-_FIELDS = ("code", "verdict", "license_type", "category", "when", "codes", "timeline", "missing")
+from services.classification.policy import Pack
+
+_SILENT: Final = frozenset(("rule", "title", "citation", "tag"))
+"""Fields of a rule that decide nothing."""
+_FRAME: Final = (
+    "zone", "effective", "verified_until", "jurisdiction", "licensing", "chart", "chart_open",
+    "unlisted_code", "signals", "exclusion",
+)  # fmt: skip
+"""What decides about all rules of a pack together."""
 
 
 def changes(before: Pack, after: Pack) -> list[dict[str, str]]:
@@ -18,32 +26,33 @@ def changes(before: Pack, after: Pack) -> list[dict[str, str]]:
             out.append(_change(rule, "added", "", _say(new[rule])))
         else:
             out += _differences(rule, old[rule], new[rule])
-    return out + _frame(before, after)
+    for name in _FRAME:
+        one, two = getattr(before, name), getattr(after, name)
+        if isinstance(one, BaseModel) and type(one) is type(two):
+            out += _differences(f"pack {name}", one, two)
+        elif one != two:
+            out.append(_change(f"pack {name}", "changed", _plain(one), _plain(two)))
+    return out
 
 
 def _rules(pack: Pack) -> dict[str, Any]:
     listed = {f"listed {item.code}": item for item in pack.listed}
-    negative = {f"not {item.rule}": item for item in pack.negatives}
-    parties = {f"party {item.rule}": item for item in pack.parties}
-    return {entry.rule: entry for entry in pack.entries} | listed | negative | parties
+    named = (
+        ("not", pack.negatives),
+        ("party", pack.parties),
+        ("destination", pack.destinations),
+        ("end use", pack.end_uses),
+    )
+    several = {f"{kind} {rule.rule}": rule for kind, rules in named for rule in rules}
+    return {entry.rule: entry for entry in pack.entries} | listed | several
 
 
-def _differences(rule: str, old: Any, new: Any) -> list[dict[str, str]]:
-    names = _FIELDS if isinstance(old, Entry) else ("when", "columns", "other", "controls", "names")
+def _differences(rule: str, old: BaseModel, new: BaseModel) -> list[dict[str, str]]:
     out = []
-    for name in names:
-        one, two = getattr(old, name, None), getattr(new, name, None)
-        if one != two:
+    for name in type(old).model_fields:
+        one, two = getattr(old, name), getattr(new, name)
+        if name not in _SILENT and one != two:
             out.append(_change(rule, name, _plain(one), _plain(two)))
-    return out
-
-
-def _frame(before: Pack, after: Pack) -> list[dict[str, str]]:
-    out = []
-    for name in ("effective", "verified_until", "jurisdiction", "exclusion", "chart"):
-        one, two = getattr(before, name), getattr(after, name)
-        if one != two:
-            out.append(_change(f"pack {name}", "changed", _plain(one), _plain(two)))
     return out
 
 

@@ -3,22 +3,14 @@
 from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
-from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from schemas.classification import LicenseType, Status, Verdict
-from services.classification.source import (
-    Clause,
-    PolicyError,
-    line_of,
-    load_tree,
-    parse_clause,
-    validate,
-)
+from services.classification.source import Clause, PolicyError, parse_clause
 
-__all__ = ["Entry", "Pack", "PolicyError", "parse_pack"]
+__all__ = ["Entry", "Pack", "PolicyError"]
 
 
 class _Strict(BaseModel):
@@ -220,36 +212,3 @@ class Pack(_Strict):
     def name(self) -> str:
         """`cn-reported@2025-10-09`."""
         return f"{self.pack}@{self.version}"
-
-
-def parse_pack(text: str, source: str) -> Pack:
-    """Parse one pack; anything doubtful is refused with file and line."""
-    tree, lines = load_tree(text, source)
-    pack = validate(tree, lines, source, Pack)
-    codes: dict[str, int] = {}
-    rules: set[str] = set()
-    for index, entry in enumerate(pack.entries):
-        line = line_of(lines, ("entries", index))
-        if entry.rule in rules:
-            raise PolicyError(source, line, f"rule {entry.rule} is given twice")
-        rules.add(entry.rule)
-        if entry.code and codes.setdefault(entry.code, line) != line:
-            raise PolicyError(source, line, f"code {entry.code} is given twice")
-        _check_timeline(entry, source, line_of(lines, ("entries", index, "timeline")))
-    if pack.listed and not pack.listed_citation:
-        raise PolicyError(source, line_of(lines, ("listed",)), "listed codes without a citation")
-    for index, item in enumerate(pack.listed):
-        line = line_of(lines, ("listed", index))
-        if codes.setdefault(item.code, line) != line:
-            raise PolicyError(source, line, f"code {item.code} is given twice")
-    return pack
-
-
-def _check_timeline(entry: Entry, source: str, line: int) -> None:
-    periods = sorted(entry.timeline, key=lambda p: p.start or date.min)
-    for before, after in pairwise(periods):
-        if before.end is None or (after.start or date.min) < before.end:
-            raise PolicyError(source, line, f"periods of {entry.rule} overlap")
-    for period in periods:
-        if period.start and period.end and period.start >= period.end:
-            raise PolicyError(source, line, f"a period of {entry.rule} is empty")

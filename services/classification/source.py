@@ -42,9 +42,14 @@ def load_tree(text: str, source: str) -> tuple[Any, Lines]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise PolicyError(source, mark.line + 1 if mark else 1, str(error)) from error
+    except RecursionError as error:
+        raise PolicyError(source, 1, "the file is nested too deeply") from error
     if node is None:
         raise PolicyError(source, 1, "the file is empty")
-    return _plain(node, (), lines, source), lines
+    try:
+        return _plain(node, (), lines, source), lines
+    except RecursionError as error:
+        raise PolicyError(source, 1, "the file is nested too deeply, or in itself") from error
 
 
 def _plain(node: Any, path: tuple[str | int, ...], lines: Lines, source: str) -> Any:
@@ -56,6 +61,8 @@ def _plain(node: Any, path: tuple[str | int, ...], lines: Lines, source: str) ->
         return [_plain(child, (*path, i), lines, source) for i, child in enumerate(node.value)]
     found: dict[str, Any] = {}
     for key, value in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            raise PolicyError(source, key.start_mark.line + 1, "a key must be plain text")
         if key.value in found:
             raise PolicyError(source, key.start_mark.line + 1, f"key {key.value!r} is given twice")
         found[key.value] = _plain(value, (*path, key.value), lines, source)

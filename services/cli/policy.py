@@ -9,8 +9,10 @@ from rich.console import Console
 from rich.table import Table
 
 from services.classification.compare import changes
+from services.classification.lexicon import LexiconFile
+from services.classification.pack_file import parse_pack
 from services.classification.pack_set import PackSet, choose
-from services.classification.policy import Pack, PolicyError, parse_pack
+from services.classification.policy import Pack, PolicyError
 from services.runtime.packs import read_packs
 
 app = typer.Typer(
@@ -73,10 +75,11 @@ def validate(
 ) -> None:
     """Check packs strictly; exit 1 with file and line where one is bad."""
     faults: list[dict[str, Any]] = []
+    _, lexicon = _read()
     count = len(files) if files else len(_packs())
     for file in files or []:
         try:
-            parse_pack(file.read_text(encoding="utf-8"), str(file))
+            parse_pack(file.read_text(encoding="utf-8"), str(file), lexicon)
         except PolicyError as error:
             faults.append({"file": error.source, "line": error.line, "error": error.message})
         except (OSError, UnicodeDecodeError) as error:
@@ -109,12 +112,16 @@ def diff(
     typer.echo(f"{len(found)} changes")
 
 
-def _packs() -> list[tuple[Pack, str]]:
+def _read() -> tuple[tuple[Pack, ...], tuple[LexiconFile, ...]]:
     try:
-        packs, lexicon = read_packs()
+        return read_packs()
     except PolicyError as error:
         typer.echo(f"pack unusable: {error}", err=True)
         raise typer.Exit(3) from error
+
+
+def _packs() -> list[tuple[Pack, str]]:
+    packs, lexicon = _read()
     keys = {pack.pack: pack.pack for pack in packs}
     found = PackSet(packs, lexicon, keys)
     digests = {ref.pack: ref.digest for ref in found.refs}

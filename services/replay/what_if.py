@@ -21,8 +21,9 @@ from schemas.orders import Order, OrderShipped
 from schemas.reference import ProductClassified
 from schemas.topics import LICENSES
 from services.classification.orders import Products
+from services.classification.pack_file import parse_pack
 from services.classification.pack_set import PackSet, choose
-from services.classification.policy import Pack, parse_pack
+from services.classification.policy import Pack
 from services.classification.products import Product
 from services.hold_release.state import OrderState
 from services.license_check.ladder import Ladder
@@ -105,7 +106,7 @@ def _packs(cn: Choice, texts: tuple[str, ...], policies: bytes | None) -> PackSe
     keys = choose(cn)
     chosen = list(packs)
     for text in texts:
-        own = parse_pack(text, "the pack") if "\n" in text else known[text]
+        own = parse_pack(text, "the pack", lexicon) if "\n" in text else known[text]
         chosen = [each for each in chosen if each.pack != own.pack and not _stands_in(each, own)]
         chosen.append(own)
         keys = {key: own.pack if _is_of(key, own) else name for key, name in keys.items()}

@@ -3,13 +3,15 @@
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import Literal
+from typing import Final, Literal
 
 from services.classification.lexicon import LexiconFile, parse_lexicon
+from services.classification.pack_file import check_versions, parse_pack
 from services.classification.pack_set import PackSet, choose
-from services.classification.policy import Pack, parse_pack
+from services.classification.policy import Pack
 
 Choice = Literal["reported", "gazetted", "both"]
+LEXICON: Final = "lexicon"
 
 
 def _files(folder: Traversable) -> list[Traversable]:
@@ -19,18 +21,19 @@ def _files(folder: Traversable) -> list[Traversable]:
 @cache
 def read_packs() -> tuple[tuple[Pack, ...], tuple[LexiconFile, ...]]:
     """Read and parse everything once a process; a bad file raises PolicyError."""
-    packs: list[Pack] = []
-    lexicon: list[LexiconFile] = []
     root = resources.files("policy")
-    for folder in sorted((f for f in root.iterdir() if f.is_dir()), key=lambda f: f.name):
-        for file in _files(folder):
-            text = file.read_text(encoding="utf-8")
-            source = f"policy/{folder.name}/{file.name}"
-            if folder.name == "lexicon":
-                lexicon.append(parse_lexicon(text, source))
-            else:
-                packs.append(parse_pack(text, source))
-    return tuple(packs), tuple(lexicon)
+    folders = sorted((f for f in root.iterdir() if f.is_dir()), key=lambda f: f.name)
+    texts = [
+        (folder.name, f"policy/{folder.name}/{file.name}", file.read_text(encoding="utf-8"))
+        for folder in folders
+        for file in _files(folder)
+    ]
+    lexicon = tuple(parse_lexicon(text, source) for name, source, text in texts if name == LEXICON)
+    packs = tuple(
+        parse_pack(text, source, lexicon) for name, source, text in texts if name != LEXICON
+    )
+    check_versions(packs)
+    return packs, lexicon
 
 
 @cache

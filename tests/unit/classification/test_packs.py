@@ -1,13 +1,16 @@
 """A pack with a fault is refused with file and line; a sound one has a stable digest."""
 
 import re
+from datetime import date
 from importlib import resources
 
 import pytest
 
-from services.classification.lexicon import HEADS, LexiconFile
+from services.classification.compare import changes
+from services.classification.lexicon import LexiconFile
+from services.classification.pack_file import check_versions, parse_pack
 from services.classification.pack_set import PackSet, choose
-from services.classification.policy import Cited, Entry, Negative, Pack, PolicyError, parse_pack
+from services.classification.policy import Cited, Pack, PolicyError
 from services.classification.source import load_tree
 from services.runtime.packs import load_packs, read_packs
 
@@ -81,25 +84,123 @@ def test_every_rule_of_a_shipped_pack_is_cited(pack: Pack) -> None:
         assert rule.tag in "CIGJ"
 
 
-def test_every_fact_a_rule_asks_for_can_be_said() -> None:
-    """A misspelt fact would make a rule silent; every fact must come from the lexicon or engine."""
-    known = {"re", "purity", "purposed", "specific", "cas", "formula", "grade", "doped_host"}
-    for file in LEXICON:
-        for name, concept in file.concepts.items():
-            known |= set(concept.facts or (name,))
-        for facts in (*(g.facts for g in file.grades), *(d.facts for d in file.derive)):
-            known |= set(facts)
-        for heading in file.headings:
-            known |= set(heading.facts)
-    known |= HEADS | {"aid"}
-    states = {"st:loose", "st:strong", "st:bare", "st:conflict", "st:contained", "st:works"}
-    for pack in PACKS:
-        rules: tuple[Entry | Negative, ...] = (*pack.entries, *pack.negatives)
-        for rule in rules:
-            for clause in rule.when:
-                for fact, _ in clause:
-                    base = re.sub(r"^(?:for|no|head|raw|has):", "", fact)
-                    assert fact in states or base in known, f"{pack.name} {rule.rule}: {fact}"
+SHIPPED = """\
+pack: us-addendum-reported
+version: '1'
+regime: US
+title: Test
+authority: Nobody
+zone: America/New_York
+effective: {from: 2025-01-01, status: in_force}
+watch: [{source: somewhere, last_checked: 2026-01-01}]
+code_field: eccn
+declared: {pattern: x}
+jurisdiction: {territory: US, location: applies, citation: law, tag: C}
+clear: {citation: law, tag: C}
+signals: [re]
+licensing: country_chart
+chart: {'NS 1': CN RU}
+entries:
+  - {rule: one, title: One, when: ['re & st:strong'], verdict: REVIEW, missing: form,
+     reason: MISSING_FACT, citation: law, tag: C}
+listed_citation: law
+listed:
+  - {code: 1A001, title: Parts, columns: ['NS 1?'], other: ['UN=KP']}
+negatives:
+  - {rule: two, title: Two, when: ['!re & head:article'], citation: law, tag: C}
+destinations:
+  - {rule: three, countries: KP, other: REVIEW, reason: EMBARGO, title: T, citation: law, tag: C}
+parties:
+  - {rule: four, names: [Aveox], country: US, citation: law, tag: C}
+end_uses:
+  - {rule: five, fact: military, verdict: REVIEW, reason: CATCH_ALL, title: Five,
+     citation: law, tag: C}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("'re & st:strong'", "'re & st:strnog'", "no text can say 'st:strnog'"),
+        ("'re & st:strong'", "'re & dysporsium'", "no text can say 'dysporsium'"),
+        ("'re & st:strong'", "'re | st:strong'", "no fact"),
+        ("'re & st:strong'", "''", "no fact"),
+        ("when: ['re & st:strong'], ", "", "can never apply"),
+        ("head:article", "heed:article", "no text can say"),
+        ("fact: military", "fact: militry", "no text can say"),
+        ("signals: [re]", "signals: [er_]", "no text can say"),
+        ("verdict: REVIEW, missing", "verdict: OVERLAP_EXCLUDED, missing", "no rule finds"),
+        (", missing: form", "", "what is missing"),
+        ("reason: MISSING_FACT", "reason: BANANA", "no reason to hold"),
+        ("reason: EMBARGO", "reason: BANANA", "no reason to hold"),
+        ("reason: CATCH_ALL", "reason: BANANA", "no reason to hold"),
+        ("territory: US", "territory: UK", "not a known country"),
+        ("countries: KP", "countries: XX", "not a known country"),
+        ("country: US", "country: USA", "not a known country"),
+        ("CN RU}", "CN UK}", "not a known country"),
+        ("UN=KP", "UN=XX", "not a known country"),
+        ("UN=KP", "UN", "where it applies"),
+        ("'NS 1?'", "'NS 9'", "no column"),
+        ("chart: {'NS 1': CN RU}\n", "", "no chart"),
+        ("America/New_York", "America/NewYork", "no zone"),
+        ("status: in_force}", "to: 2025-01-01, status: in_force}", "never in effect"),
+        ("code_field", "verified_until: 2024-01-01\ncode_field", "verified until before"),
+        ("location: applies", "location: applies, origin_rule: six", "marked `beyond`"),
+        ("verdict: REVIEW, missing", "beyond: true, verdict: REVIEW, missing", "marked `beyond`"),
+        ("rule: two", "rule: one", "rule one is given twice"),
+        ("names: [Aveox]", "names: []", "names nobody"),
+        ("names: [Aveox]", "names: ['The Co.']", "names nobody"),
+        ("citation: law, tag: C}\nclear", "citation: ' ', tag: C}\nclear", "has no citation"),
+        ("T, citation: law", "T, citation: ' '", "has no citation"),
+        ("clear:", "exclusion: {rule: o, reading: 'off', regimes: [USA], title: t, "
+         "citation: c, tag: C}\nclear:", "no regime"),
+        ("watch:", "[a]: b\nwatch:", "plain text"),
+        ("watch:", "note: &a [*a]\nwatch:", "in itself"),
+        ("watch:", f"note: {'[' * 3000}{']' * 3000}\nwatch:", "deeply"),
+    ],
+)  # fmt: skip
+def test_what_would_silence_a_rule_or_stop_a_run_is_refused(old: str, new: str, said: str) -> None:
+    assert parse_pack(SHIPPED, "x.yaml", LEXICON).regime == "US"
+    assert old in SHIPPED
+    with pytest.raises(PolicyError, match=re.escape(said)):
+        parse_pack(SHIPPED.replace(old, new), "x.yaml", LEXICON)
+
+
+def test_the_days_of_two_versions_meet() -> None:
+    first, second = (pack for pack in PACKS if pack.pack == "cn-reported")
+    check_versions([first, second])
+    for start in (date(2025, 10, 8), date(2025, 10, 10)):
+        moved = first.effective.model_copy(update={"start": start})
+        with pytest.raises(PolicyError, match="do not end"):
+            check_versions([first.model_copy(update={"effective": moved}), second])
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "changed"),
+    [
+        ("cn-reported", "countries: KP", "countries: IR", ("destination un-dprk", "countries")),
+        ("cn-reported", "DENY_PRESUMED, reason", "REVIEW, reason",
+         ("end use military-end-use", "verdict")),
+        ("cn-reported", "from: 2026-06-22", "from: 2026-07-22", ("party ann-23-2026-1", "start")),
+        ("cn-reported", "Asia/Shanghai", "Europe/Brussels", ("pack zone", "changed")),
+        ("cn-reported", "[re, ndfeb_grade]", "[re]", ("pack signals", "changed")),
+        ("cn-reported", "reading: listed_item", "reading: jurisdictional",
+         ("pack exclusion", "reading")),
+        ("cn-reported", "    listed: false\n", "", ("bare", "listed")),
+        ("cn-gazetted", "license_type_suspended: dual_use_if_reactivated", "",
+         ("1c909", "license_type_suspended")),
+    ],
+)  # fmt: skip
+def test_a_difference_that_decides_is_told(
+    name: str, old: str, new: str, changed: tuple[str, str]
+) -> None:
+    version = {"cn-reported": "2025-10-09", "cn-gazetted": "2025-11-07"}[name]
+    text = (resources.files("policy") / name / f"{version}.yaml").read_text(encoding="utf-8")
+    found = changes(parse_pack(text, "a"), parse_pack(text.replace(old, new), "b"))
+    assert changed in [(change["rule"], change["what"]) for change in found]
+    assert (
+        changes(parse_pack(text, "a"), parse_pack(text.replace("title: ", "title:  "), "b")) == []
+    )
 
 
 def test_digests_depend_on_content_alone() -> None:
