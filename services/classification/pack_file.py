@@ -47,6 +47,12 @@ def parse_pack(text: str, source: str, lexicon: Sequence[LexiconFile] = ()) -> P
     return pack
 
 
+def archived_pack(text: str, source: str) -> Pack:
+    """Parse a pack that a release has used: what it was read as then is what it says for ever."""
+    tree, lines = load_tree(text, source)
+    return validate(tree, lines, source, Pack)
+
+
 def check_versions(packs: Iterable[Pack]) -> None:
     """Refuse two versions of one pack for one day, and a day between two that has none."""
     by_name: dict[str, list[Pack]] = {}

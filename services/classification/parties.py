@@ -23,11 +23,14 @@ NEAR = 85
 """Similarity (percent) from which a name is somebody an officer must look at."""
 
 
+_SCRIPTS_MEET = re.compile(r"(?<=[a-z0-9])(?=[㐀-鿿぀-ヿ])|(?<=[㐀-鿿぀-ヿ])(?=[a-z0-9])")
+
+
 @lru_cache(maxsize=4096)
 def bare_name(name: str) -> str:
-    """Fold a name and drop its legal form and punctuation."""
+    """Fold a name and drop its legal form and punctuation; Han letters are words apart."""
     folded = re.sub(r"[^\w\s]", " ", fold_term(name))
-    return " ".join(_FORM.sub(" ", folded).split())
+    return " ".join(_FORM.sub(" ", _SCRIPTS_MEET.sub(" ", folded)).split())
 
 
 def findings(
@@ -67,6 +70,21 @@ def findings(
     return out
 
 
+def next_named(compiled: Compiled, item: Item, facts: Facts, day: date) -> date | None:
+    """Give the next day from which somebody in the order is a named party."""
+    ahead = [rule for rule in compiled.pack.parties if rule.start is not None and rule.start > day]
+    return min(
+        (rule.start for rule in ahead if rule.start and _meant(rule, item, facts)), default=None
+    )
+
+
+def _meant(rule: PartyRule, item: Item, facts: Facts) -> bool:
+    if any(resembling(party.name, rule.names) for party in item.parties or ()):
+        return True
+    anyone = _any_name(rule.names)
+    return any(anyone.search(folded.text) for _, folded in facts.texts)
+
+
 @lru_cache(maxsize=16384)
 def resembling(name: str, listed: tuple[str, ...]) -> bool:
     """Whether a name is, holds or resembles one of the listed ones, whatever the day."""
@@ -79,7 +97,16 @@ def _relation(bare: str, wanted: str) -> str:
         return ""
     if f" {wanted} " in f" {bare} " or bare.replace(" ", "") == wanted.replace(" ", ""):
         return "same"
+    if _glued(bare, wanted) or (" " in bare and wanted.startswith(f"{bare} ")):
+        return "near"
     return "near" if round(fuzz.ratio(bare, wanted)) >= NEAR else ""
+
+
+def _glued(bare: str, wanted: str) -> bool:
+    """Whether one of its words begins a name like another, blanks aside: USA RareEarth Ltd."""
+    words = bare.split()
+    start = wanted.replace(" ", "")
+    return any("".join(words[place:]).startswith(start) for place in range(len(words)))
 
 
 def _one(key: str, pack: Pack, role: str, name: str, day: date) -> list[tuple[Verdict, Reason]]:
@@ -110,16 +137,15 @@ def _mentioned(
     text = folded.text
     for rule in pack.parties:
         for listed in rule.names:
-            name = _folded(listed)
-            place = text.find(name)
-            if place < 0 or not _current(rule, day) or not _alone(text, place, len(name)):
+            place = _any_name((listed,)).search(text)
+            if place is None or not _current(rule, day):
                 continue
             shares = [int(share) for share in _SHARE.findall(text)]
             owned = any(word in text for word in _OWNED)
             half = owned and (not shares or max(shares) >= 50)
             verdict = rule.verdict if half else Verdict.REVIEW
             code = "DENY_PRESUMED" if half else "PARTY_HIT"
-            start, end = folded.span(place, place + len(name))
+            start, end = folded.span(*place.span())
             where = (Match(field=field, text=folded.origin[start:end], start=start, end=end),)
             tail = " that owns half or more" if half else ""
             said = f"{field} names {listed}, a named party{tail}"
@@ -127,16 +153,8 @@ def _mentioned(
     return []
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _any_name(names: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(re.escape(fold_term(name)) for name in names))
-
-
-@lru_cache(maxsize=512)
-def _folded(name: str) -> str:
-    return fold_term(name)
-
-
-def _alone(text: str, place: int, size: int) -> bool:
-    before, after = text[place - 1 : place], text[place + size : place + size + 1]
-    return not (before.isalnum() or after.isalnum())
+    """Names as words of their own; Han letters may stand right beside them."""
+    listed = "|".join(re.escape(fold_term(name)) for name in names)
+    return re.compile(rf"(?<![a-z0-9])(?:{listed})(?![a-z0-9])")

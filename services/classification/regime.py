@@ -41,9 +41,10 @@ def evaluate(
     reached = _reach(compiled, key, item, foreign_words=foreign_words)
     record = Record(terse=reached.answer in ("no", "origin", "content"))
     draft = judge(key, compiled, item, facts, day, record)
-    upcoming = packs.next_version(key, day)
-    if draft.next_change is None or (upcoming is not None and upcoming < draft.next_change):
-        draft.next_change = upcoming
+    ahead = (packs.next_version(key, day), parties.next_named(compiled, item, facts, day))
+    for upcoming in ahead:
+        if draft.next_change is None or (upcoming is not None and upcoming < draft.next_change):
+            draft.next_change = upcoming
     if reached.answer != "no":
         mark_stale(key, pack, draft, day, record)
     intrinsic = draft.decision

@@ -13,7 +13,7 @@ import pyarrow as pa
 from schemas.base import canonical
 from services.classification.lexicon import LexiconFile, parse_lexicon
 from services.classification.orders import Classifier
-from services.classification.pack_file import parse_pack
+from services.classification.pack_file import archived_pack
 from services.classification.pack_set import PackSet, choose
 from services.classification.policy import Pack
 from services.license_check.ladder import Ladder
@@ -84,7 +84,7 @@ def parse_bundle(content: bytes) -> Bundle:
         if name.startswith(f"{LEXICON}/"):
             lexicon.append(parse_lexicon(text, f"policy/{name}"))
         else:
-            packs.append(parse_pack(text, f"policy/{name}"))
+            packs.append(archived_pack(text, f"policy/{name}"))
     both = parse_ladder(ladder, groups) if ladder and groups else None
     return Bundle(tuple(packs), tuple(lexicon), both)
 

@@ -130,7 +130,7 @@ end_uses:
         ("fact: military", "fact: militry", "no text can say"),
         ("signals: [re]", "signals: [er_]", "no text can say"),
         ("verdict: REVIEW, missing", "verdict: OVERLAP_EXCLUDED, missing", "no rule finds"),
-        ("missing: form, ", "", "what is missing"),
+        (", missing: form", "", "what is missing"),
         ("reason: MISSING_FACT", "reason: BANANA", "no reason to hold"),
         ("reason: EMBARGO", "reason: BANANA", "no reason to hold"),
         ("reason: CATCH_ALL", "reason: BANANA", "no reason to hold"),

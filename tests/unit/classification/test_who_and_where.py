@@ -203,6 +203,49 @@ def test_the_reading_of_the_overlap_is_the_packs(reading: str, origin: str, want
     assert classify(line(TERFENOL, origin=origin), chosen).regimes["CN"].decision == wanted
 
 
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("M.P. MATERIALS, Inc.", D),
+        ("ＭＰ Ｍａｔｅｒｉａｌｓ", D),
+        ("MP Mаterials", D),  # a Cyrillic letter
+        ("Aveox有限公司", D),
+        ("Fort Worth plant of MP Materials", D),
+        ("USA RareEarth Magnets LLC", R),
+        ("AveoxSystems", R),
+        ("Ball Aerospace", R),
+        ("Red Cat", R),
+        ("Oshkosh Defence", R),
+        ("Kempmeyer Materials GmbH", N),
+        ("Material Handling USA", N),
+        ("Red House Holdings", N),
+        ("Ball", N),
+    ],
+)
+def test_a_name_is_a_named_partys_or_like_one(name: str, wanted: str) -> None:
+    item = line("Chairs", parties=(Party("end_user", name),))
+    assert classify(item, BOTH).regimes["CN"].decision == wanted
+
+
+@pytest.mark.parametrize(
+    ("end_use", "wanted"),
+    [
+        ("供MP Materials使用", R),
+        ("由MP Materials 全资控股的子公司", D),
+        ("no mp materialsx; for mp materials", R),
+        ("kemp materials", N),
+    ],
+)
+def test_a_named_party_in_a_text_is_a_word_of_it(end_use: str, wanted: str) -> None:
+    assert classify(line("Chairs", end_use=end_use), BOTH).regimes["CN"].decision == wanted
+
+
+@pytest.mark.parametrize("change", [{"parties": MP}, {"end_use": "for MP Materials"}])
+def test_the_day_a_party_is_named_from_is_a_change_ahead(change: dict[str, Any]) -> None:
+    found = classify(line("Chairs", as_of=date(2026, 6, 21), **change), BOTH).regimes
+    assert (found["CN"].next_change, found["US"].next_change) == ("2026-06-22", None)
+
+
 def test_of_equally_grave_days_the_stale_one_counts() -> None:
     item = line(DY, as_of=date(2026, 11, 9))
     found = classify(item, BOTH, (date(2026, 11, 10),)).regimes["CN-GAZETTED"]
