@@ -1,6 +1,7 @@
 """One partition of orders, judged again: both sensors, the gate, and the chain of decisions."""
 
 import hashlib
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -16,13 +17,22 @@ from services.replay.errors import Finding
 from services.replay.explain import Captured
 from services.replay.forgetting import Aggregates
 from services.replay.ledger_lane import Heard, Said
-from services.replay.links import NO_CAUSE, Link, cause_of, compare, findings_of
+from services.replay.links import (
+    NO_CAUSE,
+    Compared,
+    Link,
+    at,
+    cause_of,
+    compare,
+    findings_of,
+)
 from services.replay.manifest import Place
-from services.replay.origin import UNCAUSED, foreign, origin_fault
+from services.replay.origin import FROM_OUTSIDE, UNCAUSED, foreign, origin_fault
 from services.replay.reading import Archive, said, said_by
 from services.replay.rederive import Asked, Rederived, Sensors
 from services.replay.stages import CLASSIFICATION, DETERMINE, GATE, LEDGER, OWN
 from services.replay.stream import Stream, batches
+from services.replay.tails import tail_findings
 from services.runtime.codec import Raw, Read, read
 from services.runtime.murmur import partition_of
 from services.runtime.stage import output_of
@@ -59,6 +69,8 @@ class OrderLane:
     rederived: int = 0
     in_flight: int = 0
     ahead: int = 0
+    unjudged: list[str] = field(default_factory=list)
+    """Records whose cause is not archived yet: nobody can say whether they are right."""
 
 
 class OrderVerifier:
@@ -92,6 +104,8 @@ class OrderVerifier:
         self._stale: set[str] = set()
         self._released: dict[bytes, tuple[str, int, str]] = {}
         self._causes: dict[str, set[int]] = {CLASSIFIED.name: set(), CHECKS.name: set()}
+        self._last_cause: Counter[str] = Counter()
+        self._ahead: dict[tuple[Place, Place], Compared] = defaultdict(Compared)
         self._chain = ChainCheck(partition)
         self.at = partition
         self.lane = OrderLane(partition)
@@ -141,8 +155,8 @@ class OrderVerifier:
                 if cause is None or cause[0] != (ORDERS.name, self.at):
                     self._wrong(row, f"names {cause} as its cause, not a record of {ORDERS.name}")
                     continue
-                self._causes[CLASSIFIED.name].add(cause[1])
-                order = orders.at(cause[1])
+                self._note_cause(row, cause)
+                order = orders.at(cause[1]) or self._from_afar(row, cause)
                 if order is not None:
                     asked.append((row, order))
             derived = self._derived(asked, Sensors.classified)
@@ -158,8 +172,8 @@ class OrderVerifier:
             if cause is None or cause[0] != (CLASSIFIED.name, self.at):
                 others.add(row.offset)
                 continue
-            self._causes[CHECKS.name].add(cause[1])
-            before = classified.at(cause[1])
+            self._note_cause(row, cause)
+            before = classified.at(cause[1]) or self._from_afar(row, cause)
             if before is not None:
                 asked.append((row, before))
         derived = self._derived(asked, Sensors.assessed)
@@ -170,6 +184,26 @@ class OrderVerifier:
                 self._note_origin(one)
             found.append(one)
         return found
+
+    def _note_cause(self, row: Raw, cause: tuple[Place, int]) -> None:
+        """Note which record a sensor answers: it takes them in order, and may say one again."""
+        answered = self._causes[row.topic]
+        if cause[1] < self._last_cause[row.topic] and cause[1] not in answered:
+            self._wrong(row, f"answers {at(*cause)} after it answered what came later")
+        self._last_cause[row.topic] = max(self._last_cause[row.topic], cause[1])
+        answered.add(cause[1])
+
+    def _from_afar(self, row: Raw, cause: tuple[Place, int]) -> Read | None:
+        """The record that a sensor answers where it is not near; None where it is not there."""
+        place, offset = cause
+        raw = self._archive.raw_at(at(place, offset))
+        if raw is not None:
+            return self._read(raw)
+        if offset < 0:
+            self._wrong(row, f"names {cause} as its cause, which cannot be")
+        elif offset >= self._archive.end(*place):
+            self._ahead[place, (row.topic, self.at)].ahead.append((row.offset, offset))
+        return None
 
     def _derived(self, asked: list[Asked], ask: Ask) -> dict[int, Read]:
         """What a sensor said, derived again: by offset, where that is what is recorded."""
@@ -189,7 +223,11 @@ class OrderVerifier:
         event, source = one.record.event, one.record.source
         if isinstance(event, ReleaseStale):
             self._stale.add(event.decision_id)
-        if source not in OWN or isinstance(event, Unreadable):
+        if isinstance(event, Unreadable):
+            return
+        if source not in OWN:
+            if not isinstance(event, FROM_OUTSIDE):
+                self._wrong(one.raw, f"{type(event).__name__} of {source!r} comes by {ORDERS.name}")
             return
         cause = cause_of(one.raw.headers)
         if cause is None or cause[1] != NO_CAUSE or not isinstance(event, UNCAUSED):
@@ -203,7 +241,7 @@ class OrderVerifier:
         cause = cause_of(row.headers)
         expected = LICENSES.name if writer == LEDGER else CHECKS.name
         if written_by != writer.encode() or cause is None or cause[0] != source or (
-            source[0] != expected
+            source[0] != expected or not 0 <= source[1] < self._archive.partitions(expected)
         ):  # fmt: skip
             self._wrong(row, f"is of {written_by!r}, caused by {cause}: only {writer} writes it")
             return
@@ -284,31 +322,43 @@ class OrderVerifier:
         held_back = {
             digest: found for digest, found in self._released.items() if found[0] in self._stale
         }
-        for name, link in self._links.items():
-            self._compare(name, link, set(held_back))
+        source_end = self._archive.end
+        found = {
+            name: compare(link, source_end(*name.source), set(held_back))
+            for name, link in self._links.items()
+        }
+        spoke = max((each.last for name, each in found.items()
+                     if name.source[0] == CHECKS.name), default=NO_CAUSE)  # fmt: skip
+        for name, compared in (*found.items(), *self._ahead.items()):
+            own = name[0] == (CHECKS.name, self.at)
+            self._tell(name, compared, spoke if own else NO_CAUSE)
         self._chain.check({index: sha256 for _, index, sha256 in held_back.values()})
         self.lane.findings += self._chain.findings
         self._unanswered(orders, CLASSIFIED.name, ORDERS.name, CLASSIFICATION)
         self._unanswered(classified, CHECKS.name, CLASSIFIED.name, DETERMINE)
 
-    def _compare(self, name: Between, link: Link, held_back: set[bytes]) -> None:
-        found = compare(link, self._archive.end(*name.source), held_back)
-        self.lane.in_flight += found.in_flight
-        self.lane.ahead += found.ahead
-        self.lane.findings += findings_of(found, name.source, name.target)
+    def _tell(self, name: tuple[Place, Place], found: Compared, spoke: int) -> None:
+        """Count and tell of a link. `spoke` is the last offset of its source that was answered."""
+        source, target = name
+        self.lane.in_flight += len(found.in_flight)
+        self.lane.ahead += len(found.ahead)
+        self.lane.unjudged += [at(target, offset) for offset, _ in found.ahead]
+        self.lane.findings += findings_of(found, source, target)
+        self.lane.findings += tail_findings(self._archive, found, source, target, spoke)
 
     def _unanswered(self, stream: Stream, target: str, topic: str, writer: str) -> None:
         answered = self._causes[target]
-        last = max(answered, default=NO_CAUSE)
+        found = Compared(last=max(answered, default=NO_CAUSE))
         for offset in stream.speaking:
             if offset in answered:
                 continue
-            if offset > last:
-                self.lane.in_flight += 1
+            if offset > found.last:
+                found.in_flight.append(offset)
             else:
                 place = f"{topic}/{self.at}/{offset}"
                 text = f"{writer} did not answer it"
                 self.lane.findings.append(Finding("missing", place, text, record=place))
+        self._tell(((topic, self.at), (target, self.at)), found, NO_CAUSE)
 
     def _wrong(self, row: Raw, text: str) -> None:
         self.lane.findings.append(origin_fault(row, text))
