@@ -108,5 +108,18 @@ def _print(report: Any) -> None:
         typer.echo(str(finding))
     if len(shown) > SHOWN_MAX:
         typer.echo(f"and {len(shown) - SHOWN_MAX} more (--json lists all)")
+    _print_unjudged(report)
     typer.echo("sound" if report.sound else f"NOT SOUND: {len(report.findings)} findings")
     typer.echo(f"head {report.head}")
+
+
+def _print_unjudged(report: Any) -> None:
+    """Say what "sound" does not speak of."""
+    for place in report.unjudged[:SHOWN_MAX]:
+        typer.echo(f"not judged, its cause is not archived yet: {place}")
+    if report.engine_changes:
+        typer.echo(
+            f"{len(report.engine_changes)} records of other engines are not judged by theirs"
+        )
+    if report.outside:
+        typer.echo(f"{report.outside} findings are of another time than was asked about")

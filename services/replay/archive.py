@@ -24,7 +24,7 @@ from schemas.topics import (
 from services.replay.errors import ArchiveError
 from services.replay.manifest import FORMAT, NAME, Entry, Manifest, read_manifest
 from services.replay.policies import bundle, bundle_refs
-from services.replay.segments import day_of, path_of, write_segment, write_whole
+from services.replay.segments import day_of, path_of, policy_path, write_segment, write_whole
 from services.replay.stages import GateSettings
 from services.runtime.codec import Raw
 
@@ -122,7 +122,7 @@ def keep_policy(manifest: Manifest) -> None:
     content, digest = bundle()
     if any(entry["sha256"] == digest for entry in manifest.of_kind("policy")):
         return
-    path = f"policy/{digest}.json.zst"
+    path = policy_path(digest)
     write_whole(manifest.root / path, content)
     manifest.append({"kind": "policy", "path": path, "sha256": digest, "refs": bundle_refs()})
 

@@ -18,6 +18,7 @@ from services.replay.links import NO_CAUSE, Heard, Link, Said, cause_of, compare
 from services.replay.origin import UNCAUSED, foreign, origin_fault
 from services.replay.reading import Archive, said, said_by
 from services.replay.stages import GATE, LEDGER, OWN, ROOT
+from services.replay.tails import tail_findings
 from services.runtime.codec import Read, read
 from services.runtime.murmur import partition_of
 from services.runtime.stage import output_of
@@ -69,6 +70,7 @@ class _Run:
         self._aggregates = Aggregates(self._stage.forget)
         self._licenses = archive.partitions(LICENSES.name)
         self._checks = archive.partitions(CHECKS.name)
+        self._gates = {(CHECKS.name, at) for at in range(self._checks)}
 
     def go(self, told: Callable[[int], None]) -> None:
         lane, before = self._lane, len(self._archive.findings)
@@ -85,8 +87,9 @@ class _Run:
 
     def _compare_own(self) -> None:
         found = compare(self._lane.own, self._archive.end(*self._own), ())
-        self._lane.in_flight += found.in_flight
+        self._lane.in_flight += len(found.in_flight)
         self._lane.findings += findings_of(found, self._own, self._own)
+        self._lane.findings += tail_findings(self._archive, found, self._own, self._own, found.last)
 
     def _note_origin(self, one: Read, digest: bytes) -> None:
         """A record of the gate must be one that the gate says; its lane will tell."""
@@ -103,7 +106,7 @@ class _Run:
         if record.source == LEDGER and cause is not None and cause[0] == self._own:
             self._lane.own.recorded.note(one.raw.offset, cause[1], digest)
             return
-        if cause is None or record.source != GATE or cause[0][0] != CHECKS.name:
+        if cause is None or record.source != GATE or cause[0] not in self._gates:
             self._wrong(one, f"names {cause} as its cause; {record.source} has it from elsewhere")
             return
         heard = self._lane.heard.setdefault(cause[0][1], Heard())

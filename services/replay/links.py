@@ -63,10 +63,14 @@ class Compared:
     """Offsets of causes of which an output is not in the log."""
     added: list[tuple[int, int]] = field(default_factory=list)
     """(offset, cause) of records that no fold says."""
-    in_flight: int = 0
-    """Outputs of the last causes, that are not archived yet."""
-    ahead: int = 0
-    """Records whose cause is not archived yet."""
+    late: list[tuple[int, int]] = field(default_factory=list)
+    """(offset, cause) of records that stand after what was said later."""
+    in_flight: list[int] = field(default_factory=list)
+    """Causes of the last outputs, that are not archived yet."""
+    ahead: list[tuple[int, int]] = field(default_factory=list)
+    """(offset, cause) of records whose cause is not archived yet."""
+    last: int = NO_CAUSE
+    """The last cause of which anything is recorded."""
 
 
 def compare(link: Link, source_end: int, excused: Container[bytes]) -> Compared:
@@ -74,20 +78,21 @@ def compare(link: Link, source_end: int, excused: Container[bytes]) -> Compared:
     said = set(link.expected)
     heard: set[tuple[int, bytes]] = set()
     found = Compared()
-    last = NO_CAUSE
     for offset, cause, digest in link.recorded:
-        last = max(last, cause)
+        if cause < found.last and (cause, digest) not in heard:
+            found.late.append((offset, cause))
+        found.last = max(found.last, cause)
         if (cause, digest) in said:
             heard.add((cause, digest))
         elif cause >= source_end:
-            found.ahead += 1
+            found.ahead.append((offset, cause))
         else:
             found.added.append((offset, cause))
     for cause, digest in link.expected:
         if (cause, digest) in heard or digest in excused:
             continue
-        if cause > last:
-            found.in_flight += 1
+        if cause > found.last:
+            found.in_flight.append(cause)
         else:
             found.missing.append(cause)
     return found
@@ -97,17 +102,22 @@ def findings_of(found: Compared, source: Place, target: Place) -> list[Finding]:
     """Name the records in which a fold and the log differ."""
     wrong = []
     for offset, cause in found.added:
-        place = _at(target, offset)
+        place = at(target, offset)
         text = "is not what the fold says"
-        wrong.append(Finding("fold", place, text, record=place, cause=_at(source, cause)))
+        wrong.append(Finding("fold", place, text, record=place, cause=at(source, cause)))
+    for offset, cause in found.late:
+        place = at(target, offset)
+        text = f"stands after what was said later than at {at(source, cause)}"
+        wrong.append(Finding("fold", place, text, record=place))
     for cause in sorted(set(found.missing)):
-        place = _at(source, cause)
+        place = at(source, cause)
         text = f"what the fold says to {target[0]} is not there"
         wrong.append(Finding("fold", place, text, record=place, cause=place))
     return wrong
 
 
-def _at(place: Place, offset: int) -> str:
+def at(place: Place, offset: int) -> str:
+    """Coordinates of a record in words."""
     return f"{place[0]}/{place[1]}/{offset}"
 
 

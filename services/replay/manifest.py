@@ -14,8 +14,9 @@ from typing import Any, Final
 import orjson
 
 from schemas.base import canonical
+from schemas.topics import SOURCES, dead_letters
 from services.replay.errors import ArchiveError, Finding
-from services.replay.segments import fsync_folder
+from services.replay.segments import fsync_folder, path_of, policy_path
 
 NAME: Final = "manifest.jsonl"
 FORMAT: Final = 1
@@ -23,6 +24,7 @@ ORIGIN: Final = "0" * 64
 Entry = dict[str, Any]
 Place = tuple[str, int]
 """Topic and partition."""
+_TOPICS: Final = tuple(sorted(each.name for t in SOURCES for each in (t, dead_letters(t))))
 
 
 def entry_digest(entry: Entry) -> str:
@@ -53,7 +55,16 @@ class Manifest:
             raise ArchiveError(
                 f"{self.root / NAME}: format {self.entries[0].get('format')} is not {FORMAT}"
             )
+        unknown = [topic for topic in _TOPICS if not _is_count(self.partitions.get(topic))]
+        if unknown:
+            raise ArchiveError(f"{self.root / NAME}: says no partitions of {', '.join(unknown)}")
         return self.entries[0]
+
+    @property
+    def partitions(self) -> dict[str, int]:
+        """How many partitions each topic has, as the first entry says."""
+        found: dict[str, int] = self.entries[0]["partitions"]
+        return found
 
     def of_kind(self, kind: str) -> list[Entry]:
         """The entries of one kind, in order."""
@@ -106,6 +117,8 @@ def read_manifest(root: Path) -> Manifest:
     for at, line in enumerate(lines):
         _take(manifest, at, line)
     _check_runs(manifest)
+    if manifest.entries and manifest.entries[0]["kind"] == "archive":
+        _check_places(manifest)
     return manifest
 
 
@@ -126,7 +139,7 @@ def _take(manifest: Manifest, at: int, line: bytes) -> None:
         _wrong(manifest, at, "its digest is not that of its content")
     if entry.get("prev") != manifest.head or entry.get("index") != at:
         _wrong(manifest, at, "does not follow the line before: changed, missing or re-ordered")
-    if _is_whole(entry):
+    if _is_whole(entry) and (entry["kind"] == "archive") == (at == 0):
         manifest.entries.append(entry)
     else:
         _wrong(manifest, at, f"lacks what a {entry.get('kind')!r} entry says")
@@ -149,8 +162,48 @@ def _is_whole(entry: Entry) -> bool:
     return (
         wanted is not None
         and isinstance(entry.get("digest"), str)
-        and all(isinstance(entry.get(name), kind) for name, kind in wanted.items())
+        and all(type(entry.get(name)) is kind for name, kind in wanted.items())
+        and _is_sensible(entry)
     )
+
+
+def _is_sensible(entry: Entry) -> bool:
+    """Whether an entry names what such an entry may name, and files where such files lie."""
+    if entry["kind"] == "settings":
+        return all(type(offset) is int for offset in entry["since"].values())
+    if entry["kind"] == "policy":
+        return bool(entry["path"] == policy_path(entry["sha256"]))
+    if entry["kind"] == "pruned":
+        return all(isinstance(path, str) for path in entry["paths"])
+    if entry["kind"] != "segment":
+        return True
+    first, end = entry["first"], entry["end"]
+    path = path_of(entry["topic"], entry["partition"], entry["day"], first)
+    return bool(entry["path"] == path and 0 <= first < end == first + entry["records"])
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value > 0
+
+
+def _check_places(manifest: Manifest) -> None:
+    """Segments are of the partitions there are; what retention removed, each began with."""
+    kept: set[Place] = set()
+    pruned, named = manifest.pruned, set()
+    for at, entry in enumerate(manifest.entries):
+        if entry["kind"] != "segment":
+            continue
+        place, path = (entry["topic"], entry["partition"]), entry["path"]
+        count = manifest.partitions.get(place[0])
+        if not (_is_count(count) and 0 <= place[1] < int(count or 0)):
+            _wrong(manifest, at, f"{path} is of a partition that there is not")
+        if path not in pruned:
+            kept.add(place)
+        elif place in kept:
+            _wrong(manifest, at, f"{path} was removed, and what came before was not")
+        named.add(path)
+    for path in sorted(pruned - named):
+        _wrong(manifest, len(manifest.entries) - 1, f"{path} was removed, and is no segment")
 
 
 def _check_runs(manifest: Manifest) -> None:

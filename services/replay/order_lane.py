@@ -1,7 +1,7 @@
 """One partition of orders, judged again: both sensors, the gate, and the chain of decisions."""
 
 import hashlib
-from array import array
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from struct import Struct
@@ -17,13 +17,24 @@ from services.replay.chain import ChainCheck
 from services.replay.errors import Finding
 from services.replay.explain import Captured
 from services.replay.forgetting import Aggregates
-from services.replay.links import NO_CAUSE, Heard, Link, Said, cause_of, compare, findings_of
+from services.replay.links import (
+    NO_CAUSE,
+    Compared,
+    Heard,
+    Link,
+    Said,
+    at,
+    cause_of,
+    compare,
+    findings_of,
+)
 from services.replay.manifest import Place
-from services.replay.origin import UNCAUSED, foreign, origin_fault
+from services.replay.origin import FROM_OUTSIDE, UNCAUSED, foreign, origin_fault
 from services.replay.reading import Archive, said, said_by
 from services.replay.rederive import Asked, Rederived, Sensors
 from services.replay.stages import CLASSIFICATION, DETERMINE, GATE, LEDGER, OWN
 from services.replay.stream import Stream, batches
+from services.replay.tails import tail_findings
 from services.runtime.codec import Raw, Read, read
 from services.runtime.murmur import partition_of
 from services.runtime.stage import output_of
@@ -62,6 +73,8 @@ class OrderLane:
     rederived: int = 0
     in_flight: int = 0
     ahead: int = 0
+    unjudged: list[str] = field(default_factory=list)
+    """Records whose cause is not archived yet: nobody can say whether they are right."""
 
 
 class OrderVerifier:
@@ -94,7 +107,12 @@ class OrderVerifier:
         self._links: dict[Between, Link] = {}
         self._stale: set[str] = set()
         self._released: dict[str, bytes] = {}
-        self._causes = {CLASSIFIED.name: array("q"), CHECKS.name: array("q")}
+        self._answered = {
+            CLASSIFIED.name: bytearray(archive.end(ORDERS.name, partition)),
+            CHECKS.name: bytearray(archive.end(CLASSIFIED.name, partition)),
+        }
+        self._last_cause = dict.fromkeys(self._answered, NO_CAUSE)
+        self._ahead: dict[tuple[Place, Place], Compared] = defaultdict(Compared)
         self._chain = ChainCheck(partition)
         self.at = partition
         self.lane = OrderLane(partition)
@@ -144,8 +162,8 @@ class OrderVerifier:
                 if cause is None or cause[0] != (ORDERS.name, self.at):
                     self._wrong(row, f"names {cause} as its cause, not a record of {ORDERS.name}")
                     continue
-                self._causes[CLASSIFIED.name].append(cause[1])
-                order = orders.at(cause[1])
+                self._note_cause(row, cause)
+                order = orders.at(cause[1]) or self._from_afar(row, cause)
                 if order is not None:
                     asked.append((row, order))
             derived = self._derived(asked, Sensors.classified)
@@ -161,8 +179,8 @@ class OrderVerifier:
             if cause is None or cause[0] != (CLASSIFIED.name, self.at):
                 others.add(row.offset)
                 continue
-            self._causes[CHECKS.name].append(cause[1])
-            before = classified.at(cause[1])
+            self._note_cause(row, cause)
+            before = classified.at(cause[1]) or self._from_afar(row, cause)
             if before is not None:
                 asked.append((row, before))
         derived = self._derived(asked, Sensors.assessed)
@@ -173,6 +191,28 @@ class OrderVerifier:
                 self._note_origin(one)
             found.append(one)
         return found
+
+    def _note_cause(self, row: Raw, cause: tuple[Place, int]) -> None:
+        """Note which record a sensor answers: it takes them in order, and may say one again."""
+        answered, last, offset = self._answered[row.topic], self._last_cause[row.topic], cause[1]
+        known = 0 <= offset < len(answered)
+        if offset < last and not (known and answered[offset]):
+            self._wrong(row, f"answers {at(*cause)} after it answered what came later")
+        self._last_cause[row.topic] = max(last, offset)
+        if known:
+            answered[offset] = True
+
+    def _from_afar(self, row: Raw, cause: tuple[Place, int]) -> Read | None:
+        """The record that a sensor answers where it is not near; None where it is not there."""
+        place, offset = cause
+        raw = self._archive.raw_at(at(place, offset))
+        if raw is not None:
+            return self._read(raw)
+        if offset < 0:
+            self._wrong(row, f"names {cause} as its cause, which cannot be")
+        elif offset >= self._archive.end(*place):
+            self._ahead[place, (row.topic, self.at)].ahead.append((row.offset, offset))
+        return None
 
     def _derived(self, asked: list[Asked], ask: Ask) -> dict[int, Read]:
         """What a sensor said, derived again: by offset, where that is what is recorded."""
@@ -192,7 +232,11 @@ class OrderVerifier:
         event, source = one.record.event, one.record.source
         if isinstance(event, ReleaseStale):
             self._stale.add(event.decision_id)
-        if source not in OWN or isinstance(event, Unreadable):
+        if isinstance(event, Unreadable):
+            return
+        if source not in OWN:
+            if not isinstance(event, FROM_OUTSIDE):
+                self._wrong(one.raw, f"{type(event).__name__} of {source!r} comes by {ORDERS.name}")
             return
         cause = cause_of(one.raw.headers)
         if cause is None or cause[1] != NO_CAUSE or not isinstance(event, UNCAUSED):
@@ -206,7 +250,7 @@ class OrderVerifier:
         cause = cause_of(row.headers)
         expected = LICENSES.name if writer == LEDGER else CHECKS.name
         if written_by != writer.encode() or cause is None or cause[0] != source or (
-            source[0] != expected
+            source[0] != expected or not 0 <= source[1] < self._archive.partitions(expected)
         ):  # fmt: skip
             self._wrong(row, f"is of {written_by!r}, caused by {cause}: only {writer} writes it")
             return
@@ -288,31 +332,43 @@ class OrderVerifier:
             _RELEASE.unpack(self._released[name]) for name in self._stale if name in self._released
         ]
         digests = {digest for digest, _, _ in held_back}
-        for name, link in self._links.items():
-            self._compare(name, link, digests)
+        source_end = self._archive.end
+        found = {
+            name: compare(link, source_end(*name.source), digests)
+            for name, link in self._links.items()
+        }
+        spoke = max((each.last for name, each in found.items()
+                     if name.source[0] == CHECKS.name), default=NO_CAUSE)  # fmt: skip
+        for name, compared in (*found.items(), *self._ahead.items()):
+            own = name[0] == (CHECKS.name, self.at)
+            self._tell(name, compared, spoke if own else NO_CAUSE)
         self._chain.check({index: sha256 for _, index, sha256 in held_back})
         self.lane.findings += self._chain.findings
         self._unanswered(orders, CLASSIFIED.name, ORDERS.name, CLASSIFICATION)
         self._unanswered(classified, CHECKS.name, CLASSIFIED.name, DETERMINE)
 
-    def _compare(self, name: Between, link: Link, held_back: set[bytes]) -> None:
-        found = compare(link, self._archive.end(*name.source), held_back)
-        self.lane.in_flight += found.in_flight
-        self.lane.ahead += found.ahead
-        self.lane.findings += findings_of(found, name.source, name.target)
+    def _tell(self, name: tuple[Place, Place], found: Compared, spoke: int) -> None:
+        """Count and tell of a link. `spoke` is the last offset of its source that was answered."""
+        source, target = name
+        self.lane.in_flight += len(found.in_flight)
+        self.lane.ahead += len(found.ahead)
+        self.lane.unjudged += [at(target, offset) for offset, _ in found.ahead]
+        self.lane.findings += findings_of(found, source, target)
+        self.lane.findings += tail_findings(self._archive, found, source, target, spoke)
 
     def _unanswered(self, stream: Stream, target: str, topic: str, writer: str) -> None:
-        answered = set(self._causes[target])
-        last = max(answered, default=NO_CAUSE)
+        answered = self._answered[target]
+        found = Compared(last=self._last_cause[target])
         for offset in stream.speaking:
-            if offset in answered:
+            if offset < len(answered) and answered[offset]:
                 continue
-            if offset > last:
-                self.lane.in_flight += 1
+            if offset > found.last:
+                found.in_flight.append(offset)
             else:
                 place = f"{topic}/{self.at}/{offset}"
                 text = f"{writer} did not answer it"
                 self.lane.findings.append(Finding("missing", place, text, record=place))
+        self._tell(((topic, self.at), (target, self.at)), found, NO_CAUSE)
 
     def _wrong(self, row: Raw, text: str) -> None:
         self.lane.findings.append(origin_fault(row, text))

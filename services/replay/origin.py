@@ -4,14 +4,17 @@ from typing import Any, Final
 
 from schemas.checks import (
     DeadlineDue,
+    OfficerDecided,
     OrderAssessed,
     OrderClassified,
+    RecheckWanted,
     ReleaseStale,
     ReservationAdjusted,
     ReservationConfirmRequested,
     ReservationGranted,
     ReservationPosted,
     ReservationRefused,
+    ReservationReleased,
     ReservationRequested,
     ReservationReturned,
     ReservationSettled,
@@ -39,8 +42,8 @@ WRITER: Final[dict[type, str]] = {
     ReleaseStale: GATE,
     **dict.fromkeys(
         (ReservationRequested, ReservationConfirmRequested, ReservationAdjusted,
-         ReservationSettled, ReservationVoided, ReservationReturned, OrderReleased, OrderHeld,
-         OrderRejected, OrderClosed, BreachRaised),
+         ReservationSettled, ReservationVoided, ReservationReturned, ReservationReleased,
+         OrderReleased, OrderHeld, OrderRejected, OrderClosed, BreachRaised),
         GATE,
     ),
     **dict.fromkeys(
@@ -52,6 +55,10 @@ WRITER: Final[dict[type, str]] = {
 """The only source of each event that a stage says."""
 UNCAUSED: Final = (DeadlineDue, ReleaseStale)
 """What a stage's timer or valve appends, caused by no record."""
+
+
+FROM_OUTSIDE: Final = (OfficerDecided, RecheckWanted)
+"""What may be written to `orders.checks` by others than the stages."""
 
 
 def foreign(event: Any, source: str) -> str | None:

@@ -142,5 +142,10 @@ class Policies:
 
 
 def refs_in(event: Mapping[str, Any]) -> Refs:
-    """The packs that a decoded OrderClassified or OrderAssessed says were read."""
-    return tuple((ref["regime"], ref["pack"], ref["digest"]) for ref in event.get("packs", ()))
+    """The packs that a decoded OrderClassified or OrderAssessed says were read; none if garbled."""
+    try:
+        named = [[str(ref[part]) for part in ("regime", "pack", "digest")]
+                 for ref in event.get("packs", ())]  # fmt: skip
+    except (KeyError, TypeError):
+        return ()
+    return tuple((regime, pack, digest) for regime, pack, digest in named)

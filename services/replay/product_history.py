@@ -20,7 +20,10 @@ class ProductHistory:
     """Every record of every product."""
 
     known: dict[str, list[tuple[Stamp, Product]]] = field(default_factory=dict)
+    moments: dict[tuple[int, int], int] = field(default_factory=dict)
+    """By partition and offset: when the record there was written (ms)."""
     _cache: tuple[dict[str, int], Products] | None = None
+    _read_at: tuple[dict[str, int], int | None] | None = None
 
     def at(self, vector: dict[str, int]) -> Products:
         """What was known when each partition had been read up to before its offset."""
@@ -29,6 +32,21 @@ class ProductHistory:
         if self._cache is None or self._cache[0] != vector:
             self._cache = (vector, Products(_Then(self.known, vector), vector))
         return self._cache[1]
+
+    def read_at(self, vector: dict[str, int]) -> int | None:
+        """When the last record below these offsets was written (ms); None where one is not there.
+
+        Nothing can be read before it is written.
+        """
+        if self._read_at is None or self._read_at[0] != vector:
+            found = [
+                self.moments.get((int(partition), end - 1))
+                for partition, end in vector.items()
+                if end
+            ]
+            last = None if None in found else max(filter(None, found), default=0)
+            self._read_at = (vector, last)
+        return self._read_at[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +82,7 @@ def product_history(archive: Archive) -> ProductHistory:
         for row in archive.rows(PRODUCTS.name, at):
             raw = row
             event = read(raw, partitions).record.event
+            found.moments[raw.partition, raw.offset] = raw.timestamp_ms
             key = _key(raw.key)
             if key is None:
                 continue

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from services.classification.policy import PolicyError
-from services.replay.errors import Finding
+from services.replay.errors import ArchiveError, Finding
 from services.replay.manifest import Entry, Manifest, Place, read_manifest
 from services.replay.policies import Policies
 from services.replay.segments import day_of, record_digest, rows_of, rows_with_digests
@@ -63,6 +63,7 @@ class Archive:
     root: Path
     manifest: Manifest
     findings: list[Finding] = field(default_factory=list)
+    _last_ms: dict[Place, int] = field(default_factory=dict, repr=False)
 
     @cached_property
     def settings(self) -> GateSettings:
@@ -73,18 +74,18 @@ class Archive:
     def all_settings(self) -> list[tuple[dict[str, int], GateSettings]]:
         """All settings its services ran with: since which offset of each partition of the gate."""
         noted = [self.manifest.header, *self.manifest.of_kind("settings")]
-        return [
-            (entry.get("since", {}), GateSettings.model_validate(entry["settings"]))
-            for entry in noted
-        ]
+        try:
+            return [
+                (entry.get("since", {}), GateSettings.model_validate(entry["settings"]))
+                for entry in noted
+            ]
+        except ValueError as error:
+            reason = " ".join(str(error).split())
+            raise ArchiveError(f"{self.root}: its settings cannot be read: {reason}") from error
 
     def partitions(self, topic: str) -> int:
         """How many partitions a topic has."""
-        return self._partitions[topic]
-
-    @cached_property
-    def _partitions(self) -> dict[str, int]:
-        return {topic: int(count) for topic, count in self.manifest.header["partitions"].items()}
+        return self.manifest.partitions[topic]
 
     @cached_property
     def segments(self) -> dict[Place, list[Entry]]:
@@ -95,6 +96,16 @@ class Archive:
         """The offset after the last archived."""
         found = self.segments.get((topic, partition), [])
         return int(found[-1]["end"]) if found else 0
+
+    def last_ms(self, place: Place) -> int:
+        """When the last archived record of a partition was written; 0 where that is not known."""
+        if place not in self._last_ms:
+            self._last_ms[place] = 0
+            for entry in self.segments.get(place, [])[-1:]:
+                with suppress(*DAMAGED):
+                    table = pq.read_table(self.root / entry["path"], columns=["timestamp"])
+                    self._last_ms[place] = max(table.column("timestamp").to_pylist(), default=0)
+        return self._last_ms[place]
 
     def rows(
         self, topic: str, partition: int, told: Callable[[int], None] = lambda _: None
@@ -243,4 +254,6 @@ def open_archive(root: Path) -> Archive:
     """Open an archive. Raises ArchiveError where there is none."""
     manifest = read_manifest(root)
     _ = manifest.header
-    return Archive(root, manifest, list(manifest.findings))
+    archive = Archive(root, manifest, list(manifest.findings))
+    _ = archive.all_settings
+    return archive

@@ -25,6 +25,7 @@ from services.replay.product_history import ProductHistory
 from services.replay.rate_history import RateHistory
 from services.replay.reading import says
 from services.replay.stages import CLASSIFICATION, DETERMINE, GateSettings
+from services.replay.tails import SKEW_MS
 from services.runtime.codec import Raw, Read, Send, read
 from services.runtime.policies import read_ladder
 from services.runtime.stage import Judge, output_of
@@ -78,12 +79,25 @@ class Sensors:
         """Classify orders again under the packs and products their records name."""
         guess = self.policies.latest
         if guess is None:
-            return [self._classified_singly(row, order) for row, order in asked]
-        judge, outputs = self._judge_under(guess), []
-        for row, order in asked:
-            self._vector = _vector_of(row.value, _PRODUCTS)
-            outputs += judge(order.record)
-        return self._compared(asked, outputs, CLASSIFICATION, self._classified_singly)
+            found = [self._classified_singly(row, order) for row, order in asked]
+        else:
+            judge, outputs = self._judge_under(guess), []
+            for row, order in asked:
+                self._vector = _vector_of(row.value, _PRODUCTS)
+                outputs += judge(order.record)
+            found = self._compared(asked, outputs, CLASSIFICATION, self._classified_singly)
+        for (row, _), each in zip(asked, found, strict=True):
+            each.findings += self._not_yet_written(row)
+        return found
+
+    def _not_yet_written(self, row: Raw) -> list[Finding]:
+        """Say where classification names product records that were not there when it spoke."""
+        vector = _vector_of(row.value, _PRODUCTS)
+        last = self.products.read_at(vector)
+        if last is not None and last <= row.timestamp_ms + SKEW_MS:
+            return []
+        text = f"names products up to {vector}, which were written later, or are not there"
+        return [_finding("rederivation", row, plain_of(row.value), text)]
 
     def assessed(self, asked: Sequence[Asked]) -> list[Rederived]:
         """Determine orders again, with the license book at the offsets their records name."""
@@ -222,13 +236,34 @@ def _differing(
     text = "; ".join(words[:NAMED_MAX])
     if len(words) > NAMED_MAX:
         text += f"; and {len(words) - NAMED_MAX} more"
-    if recorded.get("engine") == derived.get("engine") or "engine" not in recorded:
+    if not _may_be_of_another_engine(recorded, derived):
         return Rederived(None, [_finding("rederivation", row, recorded, text)])
     milder = list(_milder(recorded, derived, verdict_of))
     if milder:
         return Rederived(None, [_finding("milder", row, recorded, "; ".join(milder))])
     engines = f"{recorded.get('engine')} is now {derived.get('engine')}: "
     return Rederived(None, [], [_finding("engine", row, recorded, engines + text)])
+
+
+_OF_ENGINE: Final = frozenset({"engine", "lines", "packs", "products", "verified_until",
+                               "valid_until_bounds", "days", "rates"})  # fmt: skip
+"""What another engine may say otherwise. What was asked of it, it cannot."""
+
+
+def _may_be_of_another_engine(recorded: dict[str, Any], derived: dict[str, Any]) -> bool:
+    """Whether what differs is another engine's judgement, of the same lines of the same order."""
+    if recorded.get("engine") in (None, derived.get("engine")):
+        return False
+    facts = [{n: v for n, v in event.items() if n not in _OF_ENGINE}
+             for event in (recorded, derived)]  # fmt: skip
+    return facts[0] == facts[1] and _line_ids(recorded) == _line_ids(derived)
+
+
+def _line_ids(event: dict[str, Any]) -> list[Any]:
+    try:
+        return [line["line_id"] for line in event["lines"]]
+    except (KeyError, TypeError):
+        return []
 
 
 def _milder(

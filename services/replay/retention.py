@@ -8,7 +8,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.classification.source import load_model
-from services.replay.errors import ArchiveError
+from services.replay.errors import ArchiveError, Finding
 from services.replay.manifest import Entry, Manifest
 
 SOURCE: Final = "policy/retention.yaml"
@@ -73,6 +73,22 @@ def prunable(manifest: Manifest, today: date, before: date | None = None) -> Pru
                 break
             chosen.append(entry)
     return Prunable(limit, tuple(chosen))
+
+
+def untimely(manifest: Manifest, today: date) -> list[Finding]:
+    """Name what was removed though it had to be kept, or later than its entry says."""
+    keep_from = read_retention().keep_from(today).isoformat()
+    until = {
+        path: min(str(entry["before"].get("day")), keep_from)
+        for entry in manifest.of_kind("pruned")
+        for path in entry["paths"]
+    }
+    return [
+        Finding("manifest", entry["path"], f"was removed, and records up to {entry['last_day']} "
+                f"are in it: they must be kept")
+        for entry in manifest.of_kind("segment")
+        if entry["last_day"] >= until.get(entry["path"], "9999")
+    ]  # fmt: skip
 
 
 def prune(manifest: Manifest, found: Prunable) -> int:

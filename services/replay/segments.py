@@ -57,6 +57,11 @@ def path_of(topic: str, partition: int, day: str, first: int) -> str:
     return f"{topic}/{partition:03d}/{day}/{first:012d}.parquet"
 
 
+def policy_path(sha256: str) -> str:
+    """Where a copy of the policies lies, relative to the archive."""
+    return f"policy/{sha256}.json.zst"
+
+
 def table_of(raws: Sequence[Raw]) -> pa.Table:
     """Arrange records as columns."""
     columns: dict[str, Any] = {

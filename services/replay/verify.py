@@ -26,6 +26,7 @@ from services.replay.product_history import ProductHistory, product_history
 from services.replay.rate_history import RateHistory, rate_history
 from services.replay.reading import Archive, open_archive
 from services.replay.rederive import Sensors
+from services.replay.retention import untimely
 from services.replay.workers import Counter, Workers
 
 ORDER_TOPICS: Final = (DECISIONS.name, ORDERS.name, CLASSIFIED.name, CHECKS.name)
@@ -49,6 +50,10 @@ class Report:
     rederived: int = 0
     in_flight: int = 0
     ahead: int = 0
+    unjudged: list[str] = field(default_factory=list)
+    """Records whose cause is not archived yet: nobody can say whether they are right."""
+    outside: int = 0
+    """Findings of another time than was asked about."""
     seconds: float = 0.0
 
     @property
@@ -73,7 +78,8 @@ class Report:
             "archive": self.root, "head": self.head, "sound": self.sound,
             "segments": self.segments, "records": self.records, "orders": self.orders,
             "decisions": self.decisions, "rederived": self.rederived,
-            "in_flight": self.in_flight, "ahead": self.ahead,
+            "in_flight": self.in_flight, "ahead": self.ahead, "unjudged": self.unjudged,
+            "outside": self.outside,
             "findings": [each.as_json() for each in self.findings],
             "engine_changes": [each.as_json() for each in self.engine_changes],
             "seconds": round(self.seconds, 3),
@@ -160,6 +166,7 @@ def verify(
     """
     began = time.monotonic()
     archive = open_archive(root)
+    archive.findings += untimely(archive.manifest, datetime.now(UTC).date())
     if head is not None and all(entry["digest"] != head for entry in archive.manifest.entries):
         text = f"the entry noted as head {head} is not in it: its end was cut off, or it is another"
         archive.findings.append(Finding("manifest", NAME, text))
@@ -174,7 +181,9 @@ def verify(
         _prepared.pop(str(work), None)
     report.findings = explained(report.findings, ledger_says, gate_says, archive)
     if since is not None or until is not None:
-        report.findings = [each for each in report.findings if _is_of(archive, each, since, until)]
+        every = report.findings
+        report.findings = [each for each in every if _is_of(archive, each, since, until)]
+        report.outside = len(every) - len(report.findings)
     report.findings.sort(key=_order_of_finding)
     report.seconds = time.monotonic() - began
     return report
@@ -242,5 +251,6 @@ def _incoming(lanes: list[LedgerLane], at: int) -> Incoming:
 def _add(report: Report, lane: OrderLane) -> None:
     report.findings += lane.findings
     report.engine_changes += lane.engine_changes
+    report.unjudged += lane.unjudged
     for name in ("records", "orders", "decisions", "rederived", "in_flight", "ahead"):
         setattr(report, name, getattr(report, name) + getattr(lane, name))

@@ -14,6 +14,7 @@ from services.replay.archive import note_settings, open_to_append
 from services.replay.errors import Finding
 from services.replay.manifest import NAME, Entry, Manifest, read_manifest
 from services.replay.policies import STRATEGY
+from services.replay.segments import policy_path
 from services.replay.verify import verify
 from tests.support.years import SETTINGS
 
@@ -49,8 +50,10 @@ def with_texts(root: Path, change: Callable[[dict[str, str]], None]) -> Callable
         with pa.CompressedOutputStream(sink, "zstd") as stream:
             stream.write(orjson.dumps(texts))
         content = sink.getvalue().to_pybytes()
-        path.write_bytes(content)
-        return [{**entry, "sha256": hashlib.sha256(content).hexdigest()}]
+        path.unlink()
+        digest = hashlib.sha256(content).hexdigest()
+        (root / policy_path(digest)).write_bytes(content)
+        return [{**entry, "sha256": digest, "path": policy_path(digest)}]
 
     return changed
 
