@@ -6,7 +6,7 @@ name); and beside finished goods no phrase speaks of a material by an unknown na
 """
 
 import re
-from itertools import repeat
+from itertools import pairwise, repeat, zip_longest
 from typing import NamedTuple
 
 from services.classification.cutting import COUNTED, MACHINES, phrases_of
@@ -32,6 +32,10 @@ _NAMES = frozenset(
 )
 _SAYING = frozenset((Kind.GOODS, Kind.PRODUCE, Kind.BULK, Kind.STUFF, Kind.MAKER, Kind.WORD))
 """What tells one machine or program from another."""
+_SETS = frozenset(
+    ("set", "sets", "kit", "kits", "module", "modules", "套件", "模块", "模组", "套装", "セット")
+)
+"""What the word right before it makes goods of: infusion set."""
 _MADE_OF = {Kind.BULK: Kind.STUFF, Kind.STUFF: Kind.STUFF, Kind.PRODUCE: Kind.GOODS}
 """What a class of material is named by, and what it is then: zinc oxide, milk powder."""
 _STUFFS = frozenset((Kind.BULK, Kind.STUFF))
@@ -57,9 +61,9 @@ _HEAPS = re.compile(
 """What material comes as before it is made into goods."""
 _SALTS = frozenset(
     (
-        "氧化", "氢氧化", "硝酸", "硫酸", "盐酸", "碳酸", "草酸", "醋酸", "乙酸", "磷酸",
-        "氟化", "氯化", "溴化",
-        "碘化", "硫化", "氮化", "碳化", "硼化", "硅化", "氢化", "酸化", "塩化", "フッ化", "水素化",
+        "氧化", "氢氧化", "硝酸", "硫酸", "盐酸", "碳酸", "草酸", "醋酸", "乙酸", "磷酸", "氟化",
+        "氯化", "溴化", "碘化", "硫化", "氮化", "碳化", "硼化", "硅化", "氢化",
+        "酸化", "塩化", "フッ化",
     )
 )  # fmt: skip
 """Behind it stands the name of an element, known or not."""
@@ -141,6 +145,7 @@ def evidence(text: str, found: list[Piece], *, firm: bool, pure: bool) -> Eviden
     finished = firm or made or goods
     named = finished or not _MATTER.isdisjoint(heads)
     named = named or (Kind.WORKS in heads and any(map(_says, found)))
+    named = named or any(map(_sorted, heads, phrases, repeat(text)))
     named = named or REFERENCE.search(text) is not None
     bulk = not finished and _MATERIALS.isdisjoint(heads) and any(map(_bulk, heads, phrases))
     numbered = not MACHINES.isdisjoint(heads) and _MATERIALS.isdisjoint(heads)
@@ -192,6 +197,17 @@ def _says(piece: Piece) -> bool:
     return piece.kind in _SAYING and piece.end - piece.start > 1
 
 
+def _sorted(head: Kind, phrase: list[Piece], text: str) -> bool:
+    """Whether a phrase names a set or module by the known word right before it."""
+    return head is Kind.UNIT and any(
+        text[piece.start : piece.end] in _SETS
+        and before.end + 1 >= piece.start
+        and before.kind in (Kind.WORD, Kind.GOODS)
+        and _says(before)
+        for before, piece in pairwise(phrase)
+    )
+
+
 def _strange(
     text: str, phrase: list[Piece], head: Kind, *, finished: bool, numbered: bool
 ) -> Piece | None:
@@ -216,7 +232,8 @@ def _strange(
         if sign and place and _salt(text, phrase[place - 1], piece):
             return piece
         beside = phrase[place + 1].kind if place + 1 < len(phrase) else Kind.NOTHING
-        named = beside in _CLASSES or (sign and beside in _STUFFS)
+        metal = place + 1 < len(phrase) and _made_of_metal(text, *phrase[place + 1 : place + 3])
+        named = (beside in _CLASSES and not metal) or (sign and beside in _STUFFS)
         named = named or (bulk and (beside in _HOSTS or bool(_DOPED.match(text, piece.end))))
         if Kind.PACKING in kinds and head in _WHOLE and _owned(phrase, place):
             continue
@@ -253,12 +270,14 @@ def _head(text: str, phrase: list[Piece]) -> Kind:
     is what they are of or come in (shirt cotton, glass bottles).
     """
     head = of = Kind.NOTHING
-    for piece in phrase:
+    for piece, behind in zip_longest(phrase, phrase[1:]):
         if piece.kind is Kind.TAIL:
             break
         if piece.kind is Kind.TURN or (piece.kind is Kind.UNKNOWN and is_cjk(text[piece.start])):
             head = of = Kind.NOTHING
         if piece.kind in _STUFFS and _COATED.match(text, piece.end):
+            continue
+        if _made_of_metal(text, piece, behind) or (head is Kind.GOODS and _dose(text, piece)):
             continue
         if of is Kind.STUFF and piece.kind is Kind.FORM and _SALT.fullmatch(text, *piece[:2]):
             head = of = Kind.BULK
@@ -269,6 +288,18 @@ def _head(text: str, phrase: list[Piece]) -> Kind:
         kept = of is Kind.STUFF or piece.kind is Kind.FORM
         of = _MADE_OF.get(piece.kind, of if kept else Kind.NOTHING)
     return head
+
+
+def _dose(text: str, piece: Piece) -> bool:
+    """Whether a word says in what a medicine comes, where a medicine stands before it."""
+    return text[piece.start : piece.end] in ("tablet", "tablets", "tabletten", "錠剤")
+
+
+def _made_of_metal(text: str, piece: Piece, behind: Piece | None = None) -> bool:
+    """Whether a word only says of what the goods right behind it are: metal zipper."""
+    if behind is None or text[piece.start : piece.end] not in ("metal", "金属"):
+        return False
+    return behind.kind is Kind.GOODS and behind.start <= piece.end + 1
 
 
 def _next(head: Kind, kind: Kind, of: Kind) -> Kind:

@@ -59,6 +59,7 @@ _IMMATERIAL = ("software", "technology")
 """Nothing is built into it: what it holds is what it is about."""
 _WITH_MAGNETS = frozenset(("motor", "audio", "magnet_goods", "electronics"))
 """Articles whose magnets are named behind them: `car speaker 6.5 inch neodymium`."""
+_MAGNETIC = frozenset(("re_magnet", "nd", "sm"))
 _PREPARED = frozenset(("pharma", "catalyst"))
 """Articles that are sold under the name of the compound in them."""
 
@@ -90,6 +91,8 @@ def read_phrase(
         if at == MAIN and sense.kind in HEADS:
             main.add(sense.kind if "magnet" not in sense.facts else "magnet")
             head = hit if _names(hit, head) else head
+    if head is not None and _SHAPES.match(text, head.end):
+        head = _magnets(hits, roles, head)
     if head is None or (
         head.sense.kind in ("form", "substance", "material") and "magnet" not in head.sense.facts
     ):
@@ -113,6 +116,29 @@ def read_phrase(
         loose=loose, built_in=built_in, material=not main.isdisjoint(_LOOSE), works=works,
         packed=packed, treated=bool(hits) and "process" in hits[-1].sense.facts, joined=joined,
     )  # fmt: skip
+
+
+_SHAPES = re.compile(
+    r" ?(?:[a-z]+ ){0,2}(?:(?:rings?|arcs?|dis[ck]s?|segments?|tiles?|blocks?|bars?|rods?|cubes?|"
+    r"cylinders?|slabs?|slugs?|spheres|blanks)(?![a-z])|[环瓦片块柱](?![㐀-鿿]))"
+)
+
+
+def _magnets(hits: list[Hit], roles: list[int], head: Hit) -> Hit:
+    """Name magnets before the article they are shaped for: samarium cobalt rotor rings."""
+    if head.sense.name not in _WITH_MAGNETS:
+        return head
+    return next(
+        (
+            hit
+            for hit, role in zip(hits, roles, strict=True)
+            if hit.end <= head.start
+            and role == MAIN
+            and not _MAGNETIC.isdisjoint(hit.sense.facts)
+            and hit.sense.signal
+        ),
+        head,
+    )
 
 
 def _loose(

@@ -68,10 +68,14 @@ def weigh(vocabulary: Vocabulary, reading: Reading, known: Collection[str]) -> E
 
 
 _NEXT = re.compile(r" ([a-zß-ÿ]+)(?![\w'])")
+_LAST = re.compile(r"(?<![\w'])([a-z]+) $")
 
 
 def _paired(vocabulary: Vocabulary, text: str, hit: Hit) -> Piece:
-    """A free material, or what it makes together with the word behind it: copper wire."""
+    """A free material, or what it makes with the word beside it: copper wire, alumina crucible."""
+    before = _LAST.search(text, max(0, hit.start - 16), hit.start)
+    if before and vocabulary.pair(before[1], text[hit.start : hit.end]) is Kind.GOODS:
+        return Piece(before.start(), hit.end, Kind.GOODS)
     after = _NEXT.match(text, hit.end)
     pair = vocabulary.pair(text[hit.start : hit.end], after[1]) if after else Kind.NOTHING
     return Piece(hit.start, after.end() if after and pair else hit.end, pair or Kind.STUFF)
