@@ -78,6 +78,8 @@ CASES: list[tuple[str, str | None, dict[str, Any], dict[str, str]]] = [
     ("US at home", TERFENOL, US | {"destination": "US"}, {"US": X}),
     ("EU to US, 1C003", TERFENOL, DE | {"destination": "US"}, {"EU": L, "US": X}),
     ("inside the EU", TERFENOL, DE | {"destination": "FR"}, {"EU": X}),
+    ("from an overseas region of the EU", TERFENOL,
+     {"exporter_country": "RE", "destination": "US"}, {"EU": L}),
     ("EU broker, listed", TERFENOL,
      {"exporter_country": "DE", "ship_from": "JP", "destination": "US"}, {"EU": R}),
     ("EU broker, chairs", "Office chairs",
