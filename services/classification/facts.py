@@ -298,11 +298,15 @@ def _states(facts: Facts) -> None:
             _composed(said, element)
         else:
             said.setdefault(f"p_{element}", said[f"has:{element}"])
-    if "hs:re" not in said:
-        return
-    match = said["hs:re"]
+    if "hs:re" in said:
+        _hear_customs(said, said["hs:re"])
+
+
+def _hear_customs(said: dict[str, Match], match: Match) -> None:
+    """Let a customs code of rare earths speak where the words do not, or say otherwise."""
     settled = "st:strong" in said or ("st:works" in said and "st:contained" not in said)
     if settled and "re" in said:
+        _gainsaid(said, match)
         return
     if "head:article" in said or "st:conflict" in said or "st:contained" in said:
         said.setdefault("re", match)
@@ -313,6 +317,8 @@ def _states(facts: Facts) -> None:
         said.setdefault("st:conflict", match)
         return
     named = "re" in said
+    if "hs:re_magnet" in said:
+        _magnets(said)
     for fact in [f for f in said if f.startswith("hs:")]:
         if not named and len(fact) <= 5:
             said.setdefault(f"raw:{fact[3:]}", match)
@@ -320,3 +326,20 @@ def _states(facts: Facts) -> None:
             said.setdefault(fact[3:], match)
     said.pop("st:bare", None)
     said.setdefault("st:strong", match)
+
+
+def _gainsaid(said: dict[str, Match], match: Match) -> None:
+    """The customs code names another rare earth than the rest, or magnets: both may be true."""
+    for fact in [f for f in said if f.startswith("hs:") and f[3:] in _RARE and f[3:] not in said]:
+        said.setdefault(fact[3:], match)
+        said.setdefault(f"raw:{fact[3:]}", match)
+    if "hs:re_magnet" in said and "magnet" not in said:
+        said.setdefault("st:conflict", match)
+
+
+def _magnets(said: dict[str, Match]) -> None:
+    """Under the heading of magnets a rare earth by its name alone is what the magnet is of."""
+    for fact in [f for f in said if f.startswith("raw:") or f == "hs:raw"]:
+        said.pop(fact)
+    for fact in ("re_magnet", "magnet"):
+        said.setdefault(fact, said["hs:re"])

@@ -221,6 +221,8 @@ def test_choosing_the_chinese_pack() -> None:
 def test_the_list_of_the_united_states_is_whole() -> None:
     us = next(pack for pack in PACKS if pack.pack == "us-ear")
     assert len(us.listed) >= 633
+    assert all(why.isupper() or "olicy" in why for item in us.listed for why in item.controls)
+    assert all(" " not in why for item in us.listed for why in item.controls if why.isupper())
     assert len(us.chart_open) >= 190
     assert "HK" in us.chart["NS 2"]
 

@@ -78,6 +78,8 @@ CASES: list[tuple[str, str | None, dict[str, Any], dict[str, str]]] = [
     ("US at home", TERFENOL, US | {"destination": "US"}, {"US": X}),
     ("EU to US, 1C003", TERFENOL, DE | {"destination": "US"}, {"EU": L, "US": X}),
     ("inside the EU", TERFENOL, DE | {"destination": "FR"}, {"EU": X}),
+    ("from an overseas region of the EU", TERFENOL,
+     {"exporter_country": "RE", "destination": "US"}, {"EU": L}),
     ("EU broker, listed", TERFENOL,
      {"exporter_country": "DE", "ship_from": "JP", "destination": "US"}, {"EU": R}),
     ("EU broker, chairs", "Office chairs",
@@ -105,6 +107,12 @@ CASES: list[tuple[str, str | None, dict[str, Any], dict[str, str]]] = [
     ("composition inside a motor", "Motor", {"composition": (("Nd", 1),)}, {"CN": N}),
     ("CAS field, vague words", "Powder", {"cas": "1308-87-8"}, {"CN": L, "CN-GAZETTED": L}),
     ("spoken heading with dots", "Pigment base, HS 2846.90.15", {}, {"CN": R}),
+    ("HS of eight digits", "Metal powder", {"hs_code": "28053012"}, {"CN-GAZETTED": L}),
+    ("HS of magnets, eight digits", "Headphones", {"hs_code": "8505.11.10"}, {"CN": R}),
+    ("HS of magnets, words of a suspended oxide", "Holmium oxide",
+     {"hs_code": "8505111000"}, {"CN-GAZETTED": R}),
+    ("HS of magnets, a name in no known language", "neodímium mágnes",
+     {"hs_code": "8505111000"}, {"CN-GAZETTED": R}),
     ("composition by name", "Steel rod", {"composition": (("Dysprosium", 2),)}, {"CN": L}),
     ("composition by formula", "Steel rod", {"composition": (("Dy2O3", 2),)}, {"CN": L}),
     ("composition, full width", "Steel rod", {"composition": (("Ｄｙ", 2),)}, {"CN": L}),
@@ -201,6 +209,12 @@ def test_the_reading_of_the_overlap_is_the_packs(reading: str, origin: str, want
         changed.append(pack.model_copy(update={"exclusion": rule}))
     chosen = PackSet(changed, lexicon, choose("both"))
     assert classify(line(TERFENOL, origin=origin), chosen).regimes["CN"].decision == wanted
+
+
+@pytest.mark.parametrize("hs_code", ["2846901500", "28469015", "2846.90.15.00"])
+def test_a_customs_code_of_another_rare_earth_is_heard(hs_code: str) -> None:
+    found = classify(line("Holmium oxide", hs_code=hs_code), BOTH).regimes["CN-GAZETTED"]
+    assert (found.decision, found.control_code, found.license_type) == (L, "1C905.b", "dual_use")
 
 
 @pytest.mark.parametrize(
