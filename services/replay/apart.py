@@ -38,12 +38,10 @@ class Apart:
     """How the others stood at the end."""
     value: Money = field(default_factory=dict)
     unvalued: int = 0
-    """What the others are worth, and how many of their lines do not say it."""
+    """What all are worth, and how many of their lines do not say it."""
 
     def add(self, other: "Apart") -> None:
-        """Take in what came of another partition's."""
-        self.concerned |= other.concerned
-        self.goods |= other.goods
+        """Count in what came of another partition's; who is concerned there is kept elsewhere."""
         self.totals += other.totals
         add_money(self.value, other.value.items())
         self.unvalued += other.unvalued
@@ -72,11 +70,10 @@ def set_apart(
     runs = course.end(end_ms).runs
     sim.concerned.update(key for key, day in sim.until.items() if _reaches(runs.get(key), day))
     for key, goods in reader.goods.items():
+        add_money(found.value, goods.value)
+        found.unvalued += goods.unvalued
         if key in sim.concerned:
             found.goods[key] = goods
-        else:
-            add_money(found.value, goods.value)
-            found.unvalued += goods.unvalued
     last = (run.decisions[-1][0] for key, run in runs.items()
             if key not in sim.concerned and run.decisions)  # fmt: skip
     found.totals.update(last)

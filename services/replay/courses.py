@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from schemas.topics import LICENSES, ORDERS, PARTITIONS, Topic
+from services.replay import in_order
 from services.replay.apart import Apart, set_apart
-from services.replay.impact import report
+from services.replay.impact import impact, report
 from services.replay.inputs import (
     COMMON,
     OF_ORDERS,
@@ -103,20 +105,23 @@ def compared(
     for scenario in scenarios:
         packs_of(scenario)  # before the processes begin, as copies
     job = Job(scenarios, settings, folder, end_ms)
-    apart, concerned = Apart(), []
+    apart, concerned, goods = Apart(), [], []
     with _workers(job, processes, "sorting out", words.count, told) as workers:
         given = [(job, words.common, spooled) for spooled in words.of_orders]
-        for found, left in workers.all(_apart, given):
+        for found, left, theirs in workers.all(_apart, given):
             apart.add(found)
             concerned.append(left)
+            goods.append(theirs)
     both = [*words.common, *concerned]
     count = 2 * sum(each.words for each in both)
     with _workers(job, processes, "simulating", count, told) as workers:
-        one, two = workers.all(_course, [(job, at, both) for at in range(2)])
+        (one, was), (two, would) = workers.all(_course, [(job, at, both) for at in range(2)])
+    first, end = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (first_ms, end_ms))
     for course in (one, two):
-        course.first = datetime.fromtimestamp(first_ms / 1000, UTC)
-        course.last = datetime.fromtimestamp(end_ms / 1000, UTC)
-    return report(one, two, apart, (scenarios[0].name, scenarios[1].name))
+        course.first, course.last = first, end
+    each = heapq.merge(*map(in_order.read, goods), key=itemgetter(0))
+    differing = impact(in_order.read(was), in_order.read(would), each, end)
+    return report((one, two), differing, apart, (scenarios[0].name, scenarios[1].name))
 
 
 @contextmanager
@@ -130,8 +135,8 @@ def _workers(job: Job, processes: int, what: str, count: int, told: Told) -> Ite
         yield workers
 
 
-def _apart(job: Job, common: list[Spool], own: Spool) -> tuple[Apart, Spool]:
-    """Decide what stands alone of one partition; keep the words of the rest for the courses."""
+def _apart(job: Job, common: list[Spool], own: Spool) -> tuple[Apart, Spool, Path]:
+    """Decide what stands alone of one partition; put the words and goods of the rest by."""
     gc.disable()
     counter = Counter(job.folder / f"done-{own.path.name}")
     products = (word for each in common for word in words_in(each) if word[1] != LICENSES.name)
@@ -141,13 +146,18 @@ def _apart(job: Job, common: list[Spool], own: Spool) -> tuple[Apart, Spool]:
     rest = (word for word in words_in(own) if word[2] in found.concerned)
     left = spool(own.path.with_name(f"concerned-{own.path.name}"), rest)
     own.path.unlink()
+    goods = in_order.write(own.path.with_name(f"goods-{own.path.name}"), found.goods)
+    found.goods, found.concerned = {}, set()
     gc.collect(0)  # young are all that came since the last time
-    return found, left
+    return found, left, goods
 
 
-def _course(job: Job, at: int, spools: list[Spool]) -> Course:
-    """Simulate one course."""
+def _course(job: Job, at: int, spools: list[Spool]) -> tuple[Course, Path]:
+    """Simulate one course; what came of its orders is put by."""
     gc.disable()
     counter = Counter(job.folder / f"done-{at}")
     inputs = map(heard, heapq.merge(*map(words_in, spools)))
-    return course_of(job.scenarios[at], inputs, job.settings, counter.add, job.end_ms)
+    course = course_of(job.scenarios[at], inputs, job.settings, counter.add, job.end_ms)
+    runs = in_order.write(job.folder / f"runs-{at}", course.runs)
+    course.runs = {}
+    return course, runs

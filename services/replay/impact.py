@@ -10,6 +10,7 @@ from typing import Any, Final
 from schemas.base import plain
 from services.replay.apart import Apart
 from services.replay.goods import UNSTATED, Goods, Money, add_money
+from services.replay.in_order import side_by_side
 from services.replay.what_if import Course, Run
 
 DAY: Final = Decimal(86_400)
@@ -49,6 +50,10 @@ class Impact:
     """The difference between two courses."""
 
     orders: int = 0
+    totals: tuple[Counter[str], Counter[str]] = field(
+        default_factory=lambda: (Counter(), Counter())
+    )
+    """How orders stood at the end of each course: each once, by its last decision."""
     held: Group = field(default_factory=Group)
     freed: Group = field(default_factory=Group)
     by: dict[str, dict[str, tuple[Group, Group]]] = field(default_factory=dict)
@@ -57,22 +62,33 @@ class Impact:
     diverging: int = 0
 
 
-def impact(base: Course, other: Course, goods: Mapping[str, Goods]) -> Impact:
-    """Compare two courses order by order."""
+def impact(
+    base: Iterable[tuple[str, Run]],
+    other: Iterable[tuple[str, Run]],
+    goods: Iterable[tuple[str, Goods]],
+    end: datetime,
+) -> Impact:
+    """Compare two courses order by order; each of the three is in the order of its keys."""
     found = Impact(by={name: {} for name in ("destination", "customer", "material", "reason")})
-    end = max(each for each in (base.last, other.last) if each is not None)
-    for key in sorted(base.runs.keys() | other.runs.keys()):
-        found.orders += 1
-        one, two = base.runs.get(key, Run()), other.runs.get(key, Run())
-        _note_divergence(found, key, one, two)
-        own = goods.get(key)
-        if own is None:
+    for key, (one, two, own) in side_by_side(base, other, goods):
+        if one is None and two is None:
             continue
-        if one.released_at and _later(two.released_at, one.released_at):
-            _count(found, own, 0, two, (two.released_at or end) - one.released_at)
-        elif two.released_at and _later(one.released_at, two.released_at):
-            _count(found, own, 1, one, (one.released_at or end) - two.released_at)
+        found.orders += 1
+        for run, totals in zip((one, two), found.totals, strict=True):
+            if run is not None and run.decisions:
+                totals[run.decisions[-1][0]] += 1
+        _compare(found, key, one or Run(), two or Run(), own, end)
     return found
+
+
+def _compare(found: Impact, key: str, one: Run, two: Run, own: Goods | None, end: datetime) -> None:
+    _note_divergence(found, key, one, two)
+    if own is None:
+        return
+    if one.released_at and _later(two.released_at, one.released_at):
+        _count(found, own, 0, two, (two.released_at or end) - one.released_at)
+    elif two.released_at and _later(one.released_at, two.released_at):
+        _count(found, own, 1, one, (one.released_at or end) - two.released_at)
 
 
 def _later(moment: datetime | None, than: datetime) -> bool:
@@ -120,24 +136,21 @@ def _told(decision: tuple[str, datetime, tuple[str, ...]] | None) -> dict[str, A
     return {"decision": word, "at": at.isoformat(), "reasons": list(codes)}
 
 
-def totals(course: Course, alone: Mapping[str, int]) -> dict[str, int]:
-    """How orders stood at the end: each once, by its last decision."""
-    ends = Counter(run.decisions[-1][0] for run in course.runs.values() if run.decisions)
-    return dict(ends + Counter(alone))
-
-
-def report(base: Course, other: Course, apart: Apart, names: tuple[str, str]) -> dict[str, Any]:
+def report(
+    courses: tuple[Course, Course], found: Impact, apart: Apart, names: tuple[str, str]
+) -> dict[str, Any]:
     """The whole comparison as plain data. What stands alone differs in nothing, and is counted."""
-    found = impact(base, other, apart.goods)
+    base, other = courses
     licenses = sorted(base.licenses.keys() | other.licenses.keys())
+    was, would = (dict(each + apart.totals) for each in found.totals)
     return {
         "base": names[0], "other": names[1], "orders": found.orders + apart.totals.total(),
         "from": base.first.isoformat() if base.first else None,
         "to": base.last.isoformat() if base.last else None,
-        "value": _worth(apart),
-        "totals": {"base": totals(base, apart.totals), "other": totals(other, apart.totals)},
+        "value": {name: plain(amount) for name, amount in sorted(apart.value.items())},
+        "totals": {"base": was, "other": would},
         "newly_held": found.held.as_json(), "freed": found.freed.as_json(),
-        "unvalued_lines": apart.unvalued + sum(own.unvalued for own in apart.goods.values()),
+        "unvalued_lines": apart.unvalued,
         **{f"by_{by}": _rows(groups) for by, groups in found.by.items()},
         "licenses": [
             {"license_id": name, "base": _license(base, name), "other": _license(other, name)}
@@ -145,14 +158,6 @@ def report(base: Course, other: Course, apart: Apart, names: tuple[str, str]) ->
         ],
         "diverging": found.diverging, "divergences": found.divergences,
     }  # fmt: skip
-
-
-def _worth(apart: Apart) -> dict[str, str]:
-    """What all orders are worth, by currency."""
-    every = dict(apart.value)
-    for own in apart.goods.values():
-        add_money(every, own.value)
-    return {name: plain(amount) for name, amount in sorted(every.items())}
 
 
 def _rows(groups: Mapping[str, tuple[Group, Group]]) -> list[dict[str, Any]]:

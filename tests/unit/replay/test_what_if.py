@@ -20,14 +20,14 @@ from services.cli.app import _register, app
 from services.generator.scenario import scenario
 from services.replay.apart import Apart, set_apart
 from services.replay.courses import compared, words_of_archive
-from services.replay.goods import GoodsReader
-from services.replay.impact import impact, report
+from services.replay.goods import Goods, GoodsReader, add_money
+from services.replay.impact import Impact, impact, report
 from services.replay.inputs import COMMON, OF_ORDERS, Word, heard, outside
 from services.replay.reading import open_archive
 from services.replay.simulate import Input, Simulation
 from services.replay.stages import GateSettings
 from services.replay.steady import steady
-from services.replay.what_if import Scenario, classifier_of, course_of, packs_of, priced
+from services.replay.what_if import Course, Scenario, classifier_of, course_of, packs_of, priced
 from services.runtime.packs import load_packs
 from tests.support.builders import license_granted, line, order
 
@@ -60,6 +60,20 @@ def goods_of(inputs: list[Input]) -> GoodsReader:
     return reader
 
 
+def compare(one: Course, two: Course, goods: dict[str, Goods]) -> Impact:
+    """Two courses, order by order."""
+    end = max(each.last for each in (one, two) if each.last is not None)
+    return impact(*(sorted(each.items()) for each in (one.runs, two.runs, goods)), end)
+
+
+def told_of(one: Course, two: Course, goods: dict[str, Goods]) -> dict[str, Any]:
+    """The report of two courses in which no order was set apart."""
+    apart = Apart(unvalued=sum(each.unvalued for each in goods.values()))
+    for each in goods.values():
+        add_money(apart.value, each.value)
+    return report((one, two), compare(one, two, goods), apart, ("as it was", "what if"))
+
+
 def test_the_course_that_was_decides_as_the_log_did(sound: Path, inputs: list[Input]) -> None:
     """Simulated again from the words from outside alone, every order stands as it stood."""
     course = course_of(Scenario("base"), inputs, SETTINGS)
@@ -81,7 +95,7 @@ def test_the_course_that_was_decides_as_the_log_did(sound: Path, inputs: list[In
 def test_no_question_no_difference(inputs: list[Input]) -> None:
     one, two = (course_of(Scenario("same"), inputs, SETTINGS) for _ in range(2))
 
-    found = impact(one, two, goods_of(inputs).goods)
+    found = compare(one, two, goods_of(inputs).goods)
 
     assert (found.held.orders, found.freed.orders, found.diverging) == (0, 0, 0)
 
@@ -106,10 +120,7 @@ def test_the_seed_question_adds_up_to_a_recount(inputs: list[Input]) -> None:
     base, other = Scenario("before", packs=(BEFORE,)), Scenario("reported")
     goods = goods_of(kept).goods
 
-    told = report(
-        course_of(base, kept, SETTINGS), course_of(other, kept, SETTINGS), Apart(goods=goods),
-        ("a", "b"),
-    )  # fmt: skip
+    told = told_of(course_of(base, kept, SETTINGS), course_of(other, kept, SETTINGS), goods)
 
     was, would = brute(kept, base), brute(kept, other)
     end = max(each.at for each in kept)
@@ -150,8 +161,7 @@ def test_orders_that_stand_alone_are_told_as_if_simulated_in_both_courses(
     told = compared(found, (base, other), archive.settings, tmp_path, 1, lambda *_: None)
 
     courses = [course_of(each, inputs, SETTINGS) for each in (base, other)]
-    whole = Apart(goods=goods_of(inputs).goods)
-    assert told == report(courses[0], courses[1], whole, ("as it was", "what if"))
+    assert told == told_of(courses[0], courses[1], goods_of(inputs).goods)
 
 
 def test_most_orders_stand_alone_where_one_list_is_asked_about(words: list[Word]) -> None:
@@ -186,7 +196,7 @@ def test_a_smaller_book_runs_out_sooner_and_says_when() -> None:
         for quantity in ("100", "35")
     )
 
-    found = impact(ample, scarce, goods_of(said).goods)
+    found = compare(ample, scarce, goods_of(said).goods)
 
     assert found.held.orders == found.held.never == 7
     assert found.held.as_json()["value"] == {"USD": "7000"}
@@ -222,7 +232,7 @@ def test_dearer_goods_exhaust_a_license_of_value_sooner() -> None:
         for factor in (Decimal(1), Decimal("1.15"))
     )
 
-    found = impact(one, two, goods_of(said).goods)
+    found = compare(one, two, goods_of(said).goods)
 
     assert found.held.orders == 2
     assert two.licenses["cn-1"].left["value"] == "800"
