@@ -63,7 +63,7 @@ def goods_of(inputs: list[Input]) -> GoodsReader:
 def compare(one: Course, two: Course, goods: dict[str, Goods]) -> Impact:
     """Two courses, order by order."""
     end = max(each.last for each in (one, two) if each.last is not None)
-    return impact(*(sorted(each.items()) for each in (one.runs, two.runs, goods)), end)
+    return impact(sorted(one.runs.items()), sorted(two.runs.items()), sorted(goods.items()), end)
 
 
 def told_of(one: Course, two: Course, goods: dict[str, Goods]) -> dict[str, Any]:
