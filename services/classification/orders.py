@@ -96,7 +96,7 @@ class Classifier:
 
     def context(self, order: Order, moments: Moments) -> Context:
         """Find what an order's lines have in common; the first of `moments` is its own."""
-        parties = tuple([_who(party) for party in order.parties])
+        parties = tuple([_who(party) for party in order.parties]) + _on_documents(order)
         if order.destination not in self._deemed:
             # Only there does it count whose the parties are; elsewhere, whom they resemble.
             parties = tuple([who for who in parties if self._counts(who)])
@@ -258,6 +258,12 @@ def _who(party: OrderParty) -> Who:
     """What counts of a party, in the order of `Party`: not when it was screened."""
     screened = party.screened.result if party.screened else None
     return party.role, party.name, party.country, party.owner_country, party.id, screened
+
+
+def _on_documents(order: Order) -> tuple[Who, ...]:
+    """The end users that the order's documents name are parties of it, stated or not."""
+    names = dict.fromkeys([each.end_user for each in order.documents if each.end_user])
+    return tuple([("end_user", name, None, None, None, None) for name in names])
 
 
 def _line(

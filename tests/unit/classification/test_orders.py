@@ -217,3 +217,13 @@ def test_a_day_is_a_day_in_each_zone() -> None:
 def test_the_first_and_last_moments_stop_nothing(moment: datetime) -> None:
     order = OrderPlaced.model_validate({**ORDER, "lines": [LINE]})
     classified(order, Classifier(PACKS), None, moment)
+
+
+def test_the_end_user_of_a_document_is_a_party() -> None:
+    document = {
+        "kind": "euc", "number": "E-1", "issuer": "A", "issued": "2026-06-01",
+        "end_user": "MP Materials Corp.",
+    }  # fmt: skip
+    order = OrderPlaced.model_validate({**ORDER, "documents": [document]})
+    found = classify_order(order, as_of=AT, own_day=None, digest="", classifier=Classifier(PACKS))
+    assert found.lines[0].regimes["CN"].decision is Verdict.DENY_PRESUMED
