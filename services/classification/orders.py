@@ -1,7 +1,7 @@
 """Classify a whole order: every line under every regime, with what officers found."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
 from typing import Any, Final
@@ -199,7 +199,8 @@ def classify_order(
             )
         made = partial(item_of, order, line, as_of, context.parties)
         found = classifier.line(context, line, product, made)
-        lines.append(_line(found, made, line.line_id, findings, classifier.packs))
+        moments = (as_of, *context.days)
+        lines.append(_line(found, made, line.line_id, findings, moments, classifier.packs))
     return built(
         OrderClassified,
         order_source=order.order_source,
@@ -271,6 +272,7 @@ def _line(
     made: Callable[[], Item],
     line_id: str,
     findings: Sequence[Finding],
+    moments: Moments,
     packs: PackSet,
 ) -> ClassifiedLine:
     if not findings:
@@ -285,7 +287,8 @@ def _line(
             continue
         for regime, verdict in found.regimes.items():
             if finding.regime in (None, regime):
-                regimes[regime] = _with_finding(regime, verdict, finding, made(), packs)
+                items = [replace(made(), as_of=moment) for moment in moments]
+                regimes[regime] = _with_finding(regime, verdict, finding, items, packs)
                 reasons.append(_reason(regime, finding))
     return ClassifiedLine(
         line_id=line_id, regimes=regimes, reasons=tuple(reasons), missing=found.missing
@@ -293,11 +296,15 @@ def _line(
 
 
 def _with_finding(
-    regime: str, verdict: RegimeVerdict, finding: Finding, item: Item, packs: PackSet
+    regime: str, verdict: RegimeVerdict, finding: Finding, items: Sequence[Item], packs: PackSet
 ) -> RegimeVerdict:
-    """An officer's word settles what was uncertain or stale; elsewhere the graver counts."""
+    """An officer's word settles what was uncertain or stale; elsewhere the graver counts.
+
+    `items`: the line on each day that counts. What the code means on the gravest is what it means.
+    """
     code = None if finding.code in (None, NONE) else finding.code
-    stated = verdict_for_code(regime, code, item, packs)
+    found = [verdict_for_code(regime, code, item, packs) for item in items]
+    stated = max(found, key=lambda each: each.decision.gravity)
     uncertain = verdict.decision is Verdict.REVIEW or verdict.status is Status.STALE
     graver = stated.decision.gravity >= verdict.decision.gravity
     milder_on_stale = uncertain and verdict.decision.gravity <= Verdict.REVIEW.gravity

@@ -227,3 +227,17 @@ def test_the_end_user_of_a_document_is_a_party() -> None:
     order = OrderPlaced.model_validate({**ORDER, "documents": [document]})
     found = classify_order(order, as_of=AT, own_day=None, digest="", classifier=Classifier(PACKS))
     assert found.lines[0].regimes["CN"].decision is Verdict.DENY_PRESUMED
+
+
+def test_what_an_officer_states_counts_on_the_ship_date_too() -> None:
+    finding = Finding(
+        action="classify", line_id="1", regime="CN-GAZETTED", code="1C905.b", citation="letter",
+        officers=("m.braun",), decided_at=AT,
+    )  # fmt: skip
+    order = RecheckRequested.model_validate(
+        {**ORDER, "check": 1, "findings": [finding], "cause": "officer", "cause_id": "x",
+         "requested_ship_date": "2025-04-10"}
+    )  # fmt: skip
+    eve = datetime(2025, 4, 3, 12, tzinfo=UTC)
+    found = classify_order(order, as_of=eve, own_day=None, digest="", classifier=Classifier(PACKS))
+    assert found.lines[0].regimes["CN-GAZETTED"].decision is Verdict.LICENSE_REQUIRED
