@@ -267,6 +267,7 @@ def _composed(said: dict[str, Match], element: str) -> None:
         said.setdefault("st:strong" if strong else "st:bare", match)
 
 
+_NUMBER = re.compile(r"[0-9]{4}")
 _SPOKEN = re.compile(
     r"(?<![0-9.])(?:[0-9]{8,13}|[0-9]{4}\.[0-9]{2}(?:\.?[0-9]{2}){0,2}|[0-9]{4}(?: [0-9]{2,4}){2})"
     r"(?![0-9.])"
@@ -276,6 +277,8 @@ _SPOKEN = re.compile(
 def _spoken_heading(facts: Facts, lexicon: Lexicon) -> None:
     """A customs code in the description counts like one in its own field."""
     name, folded = facts.texts[0]
+    if _NUMBER.search(folded.text) is None:
+        return
     for found in _SPOKEN.finditer(folded.text):
         start, end = folded.span(*found.span())
         match = Match(field=name, text=folded.origin[start:end], start=start, end=end)

@@ -48,8 +48,9 @@ def reach(pack: Pack, key: str, item: Item, *, foreign_words: bool) -> Reach:
     if not exporting and not by_origin:
         if unknown:
             text = f"{_unknown(item, unknown)}: whether {pack.title} applies is open"
-            answer: Answer = "open" if unknown == "origin" else "review"
-            return Reach(answer, (_missing(key, pack, text),), (unknown,))
+            whither = () if known(item.destination) else ("destination",)
+            answer: Answer = "open" if unknown == "origin" and not whither else "review"
+            return Reach(answer, (_missing(key, pack, text),), (unknown, *whither))
         return _outside(pack, key, item, location)
     if not known(item.destination):
         text = _unknown(item, "destination")

@@ -1,7 +1,7 @@
 """Classify a whole order: every line under every regime, with what officers found."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
 from typing import Any, Final
@@ -96,7 +96,7 @@ class Classifier:
 
     def context(self, order: Order, moments: Moments) -> Context:
         """Find what an order's lines have in common; the first of `moments` is its own."""
-        parties = tuple([_who(party) for party in order.parties])
+        parties = tuple([_who(party) for party in order.parties]) + _on_documents(order)
         if order.destination not in self._deemed:
             # Only there does it count whose the parties are; elsewhere, whom they resemble.
             parties = tuple([who for who in parties if self._counts(who)])
@@ -199,7 +199,8 @@ def classify_order(
             )
         made = partial(item_of, order, line, as_of, context.parties)
         found = classifier.line(context, line, product, made)
-        lines.append(_line(found, made, line.line_id, findings, classifier.packs))
+        moments = (as_of, *context.days)
+        lines.append(_line(found, made, line.line_id, findings, moments, classifier.packs))
     return built(
         OrderClassified,
         order_source=order.order_source,
@@ -260,11 +261,18 @@ def _who(party: OrderParty) -> Who:
     return party.role, party.name, party.country, party.owner_country, party.id, screened
 
 
+def _on_documents(order: Order) -> tuple[Who, ...]:
+    """The end users that the order's documents name are parties of it, stated or not."""
+    names = dict.fromkeys([each.end_user for each in order.documents if each.end_user])
+    return tuple([("end_user", name, None, None, None, None) for name in names])
+
+
 def _line(
     found: Classified,
     made: Callable[[], Item],
     line_id: str,
     findings: Sequence[Finding],
+    moments: Moments,
     packs: PackSet,
 ) -> ClassifiedLine:
     if not findings:
@@ -279,7 +287,8 @@ def _line(
             continue
         for regime, verdict in found.regimes.items():
             if finding.regime in (None, regime):
-                regimes[regime] = _with_finding(regime, verdict, finding, made(), packs)
+                items = [replace(made(), as_of=moment) for moment in moments]
+                regimes[regime] = _with_finding(regime, verdict, finding, items, packs)
                 reasons.append(_reason(regime, finding))
     return ClassifiedLine(
         line_id=line_id, regimes=regimes, reasons=tuple(reasons), missing=found.missing
@@ -287,11 +296,15 @@ def _line(
 
 
 def _with_finding(
-    regime: str, verdict: RegimeVerdict, finding: Finding, item: Item, packs: PackSet
+    regime: str, verdict: RegimeVerdict, finding: Finding, items: Sequence[Item], packs: PackSet
 ) -> RegimeVerdict:
-    """An officer's word settles what was uncertain or stale; elsewhere the graver counts."""
+    """An officer's word settles what was uncertain or stale; elsewhere the graver counts.
+
+    `items`: the line on each day that counts. What the code means on the gravest is what it means.
+    """
     code = None if finding.code in (None, NONE) else finding.code
-    stated = verdict_for_code(regime, code, item, packs)
+    found = [verdict_for_code(regime, code, item, packs) for item in items]
+    stated = max(found, key=lambda each: each.decision.gravity)
     uncertain = verdict.decision is Verdict.REVIEW or verdict.status is Status.STALE
     graver = stated.decision.gravity >= verdict.decision.gravity
     milder_on_stale = uncertain and verdict.decision.gravity <= Verdict.REVIEW.gravity

@@ -72,10 +72,16 @@ def findings(
 
 def next_named(compiled: Compiled, item: Item, facts: Facts, day: date) -> date | None:
     """Give the next day from which somebody in the order is a named party."""
-    ahead = [rule for rule in compiled.pack.parties if rule.start is not None and rule.start > day]
-    return min(
-        (rule.start for rule in ahead if rule.start and _meant(rule, item, facts)), default=None
-    )
+    ahead = _named_later(compiled, day)
+    return next((start for start, rule in ahead if _meant(rule, item, facts)), None)
+
+
+@lru_cache(maxsize=4096)
+def _named_later(compiled: Compiled, day: date) -> tuple[tuple[date, PartyRule], ...]:
+    later = [
+        (rule.start, rule) for rule in compiled.pack.parties if rule.start and rule.start > day
+    ]
+    return tuple(sorted(later, key=lambda each: each[0]))
 
 
 def _meant(rule: PartyRule, item: Item, facts: Facts) -> bool:

@@ -217,3 +217,27 @@ def test_a_day_is_a_day_in_each_zone() -> None:
 def test_the_first_and_last_moments_stop_nothing(moment: datetime) -> None:
     order = OrderPlaced.model_validate({**ORDER, "lines": [LINE]})
     classified(order, Classifier(PACKS), None, moment)
+
+
+def test_the_end_user_of_a_document_is_a_party() -> None:
+    document = {
+        "kind": "euc", "number": "E-1", "issuer": "A", "issued": "2026-06-01",
+        "end_user": "MP Materials Corp.",
+    }  # fmt: skip
+    order = OrderPlaced.model_validate({**ORDER, "documents": [document]})
+    found = classify_order(order, as_of=AT, own_day=None, digest="", classifier=Classifier(PACKS))
+    assert found.lines[0].regimes["CN"].decision is Verdict.DENY_PRESUMED
+
+
+def test_what_an_officer_states_counts_on_the_ship_date_too() -> None:
+    finding = Finding(
+        action="classify", line_id="1", regime="CN-GAZETTED", code="1C905.b", citation="letter",
+        officers=("m.braun",), decided_at=AT,
+    )  # fmt: skip
+    order = RecheckRequested.model_validate(
+        {**ORDER, "check": 1, "findings": [finding], "cause": "officer", "cause_id": "x",
+         "requested_ship_date": "2025-04-10"}
+    )  # fmt: skip
+    eve = datetime(2025, 4, 3, 12, tzinfo=UTC)
+    found = classify_order(order, as_of=eve, own_day=None, digest="", classifier=Classifier(PACKS))
+    assert found.lines[0].regimes["CN-GAZETTED"].decision is Verdict.LICENSE_REQUIRED

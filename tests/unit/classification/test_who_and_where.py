@@ -129,6 +129,8 @@ CASES: list[tuple[str, str | None, dict[str, Any], dict[str, str]]] = [
      "destination": "CN"}, {"US": L}),
     ("origin unknown, to Iran", "Office chairs",
      {"exporter_country": "JP", "origin": None, "destination": "IR"}, {"US": R}),
+    ("origin and destination unknown", "Office chairs",
+     {"exporter_country": "JP", "origin": None, "destination": "ZZ"}, {"US": R}),
     ("origin unknown, military use in China", "Office chairs",
      {"exporter_country": "JP", "origin": None, "destination": "CN", "end_use": "military"},
      {"US": R}),
