@@ -1,7 +1,7 @@
 """`exportgate archive`: the log into an archive; `query` it, `prune` it."""
 
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -39,27 +39,42 @@ def archive(
 
     log = KafkaLog(settings())
     try:
-        archiver = archiver_of(to, log)
-        while True:
-            count = _round(archiver)
-            _told(archiver, count, as_json=as_json)
-            if not follow or not _wait(every):
-                return
+        with suppress(KeyboardInterrupt):
+            while _tried(to, log, follow=follow, as_json=as_json) and _wait(every):
+                continue
     except ArchiveError as error:
         refuse(str(error))
-    except OSError as error:
-        refuse(f"{to}: {error.strerror}; what was archived stands")
     finally:
         log.close()
+
+
+def _tried(to: Path, log: Any, *, follow: bool, as_json: bool) -> bool:
+    """Make one round; whether there is to be another. A follower waits for disk and broker.
+
+    The archive is taken up anew each time, as after a death: what was half written is gone.
+    """
+    from services.runtime.errors import Unavailable
+
+    try:
+        archiver = archiver_of(to, log)
+        with closing(archiver.manifest):
+            _told(archiver, _round(archiver), as_json=as_json)
+    except (OSError, Unavailable) as error:
+        said = f"{to}: {error.strerror}" if isinstance(error, OSError) else str(error)
+        if not follow and isinstance(error, OSError):
+            refuse(f"{said}; what was archived stands")
+        if not follow:
+            raise
+        say(f"{said}; what was archived stands, tried again later")
+    return follow
 
 
 def archiver_of(to: Path, log: Any, until_ms: int | None = None) -> Any:
     """Take an archive up, or begin one. Raises ArchiveError."""
     from services.replay import archive as archiving
     from services.replay.kafka_log import gate_settings
-    from services.replay.manifest import NAME
 
-    if not (to / NAME).exists():
+    if not archiving.begun(to):
         archiving.create(to, log.cluster, log.partitions, gate_settings(settings()))
     manifest = archiving.open_to_append(to)
     archiving.note_settings(manifest, gate_settings(settings()))
@@ -114,9 +129,12 @@ def query(
             raise typer.BadParameter(f"{view!r} is none of {', '.join(READY)}", param_hint="--view")
         sql = f"SELECT * FROM {READY[view]}"  # noqa: S608 - a name of ours
     try:
-        columns, rows = ask(read_manifest(folder), sql or "")
+        manifest = read_manifest(folder)
+        columns, rows = ask(manifest, sql or "")
     except ArchiveError as error:
         refuse(str(error))
+    for finding in manifest.findings[:1]:
+        say(f"the archive is damaged, `verify` says how: {finding}")
     if as_json:
         for row in rows:
             emit(dict(zip(columns, row, strict=True)))
@@ -141,11 +159,11 @@ def prune(
     today = datetime.now(UTC).date()
     day: date | None = before.date() if before is not None else None
     try:
-        manifest = archiving.open_to_append(folder)
-        found = retention.prunable(manifest, today, day)
+        with closing(archiving.open_to_append(folder)) as manifest:
+            found = retention.prunable(manifest, today, day)
+            gone = 0 if dry_run else retention.prune(manifest, found)
     except ArchiveError as error:
         refuse(str(error))
-    gone = 0 if dry_run else retention.prune(manifest, found)
     if as_json:
         emit({"before": found.before.isoformat(), "removed": gone,
               "prunable": [entry["path"] for entry in found.entries]})  # fmt: skip

@@ -22,7 +22,7 @@ from schemas.topics import (
     dead_letters,
 )
 from services.replay.errors import ArchiveError
-from services.replay.manifest import FORMAT, NAME, Entry, Manifest, read_manifest
+from services.replay.manifest import FORMAT, NAME, Entry, Manifest, hold, read_manifest
 from services.replay.policies import bundle, bundle_refs
 from services.replay.segments import day_of, path_of, policy_path, write_segment, write_whole
 from services.replay.stages import GateSettings
@@ -62,9 +62,17 @@ class Progress:
     topic: str
 
 
+def begun(root: Path) -> bool:
+    """Whether there is an archive. One whose first entry was never finished is none."""
+    path = root / NAME
+    return path.exists() and b"\n" in path.read_bytes()
+
+
 def create(root: Path, cluster: str, partitions: dict[str, int], settings: GateSettings) -> None:
     """Begin an archive of a log, under the settings its services run with."""
     root.mkdir(parents=True, exist_ok=True)
+    if not begun(root):
+        (root / NAME).unlink(missing_ok=True)
     if any(root.iterdir()):
         raise ArchiveError(f"{root} holds files, but no archive")
     Manifest(root).append(
@@ -79,15 +87,19 @@ def create(root: Path, cluster: str, partitions: dict[str, int], settings: GateS
 
 
 def open_to_append(root: Path) -> Manifest:
-    """Take up an archive where it was left: finish nothing, repair nothing but a torn last line."""
+    """Take up an archive where it was left: finish nothing, repair nothing but a torn last line.
+
+    It is held until the manifest is let go. Raises ArchiveError where another process holds it.
+    """
     path = root / NAME
-    if path.exists():
-        content = path.read_bytes()
-        whole = content[: content.rfind(b"\n") + 1]
-        if whole != content:
-            with path.open("r+b") as file:
-                file.truncate(len(whole))
+    held = hold(root)
+    content = path.read_bytes()
+    whole = content[: content.rfind(b"\n") + 1]
+    if whole != content:
+        with path.open("r+b") as file:
+            file.truncate(len(whole))
     manifest = read_manifest(root)
+    manifest.held = held
     if manifest.findings:
         raise ArchiveError(f"{root} is damaged, nothing is added: {manifest.findings[0]}")
     remove_strays(manifest)

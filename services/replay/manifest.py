@@ -5,11 +5,12 @@ and that of the line before, so a changed, missing, added or re-ordered line is 
 cut off cleanly is not, which is why every report prints the head, to be noted elsewhere.
 """
 
+import fcntl
 import hashlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import orjson
 
@@ -40,6 +41,13 @@ class Manifest:
     root: Path
     entries: list[Entry] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    held: IO[bytes] | None = field(default=None, repr=False, compare=False)
+    """The open file by which nobody else may add to it: two would fork the chain of entries."""
+
+    def close(self) -> None:
+        """Let go of it, so that others may add."""
+        if self.held is not None:
+            self.held.close()
 
     @property
     def head(self) -> str:
@@ -94,7 +102,7 @@ class Manifest:
         """Append an entry and make it lasting. Whatever it names must be lasting already."""
         linked = {"index": len(self.entries), "prev": self.head, **entry}
         linked["digest"] = entry_digest(linked)
-        with (self.root / NAME).open("ab") as file:
+        with (self.root / NAME).open("ab" if self.entries else "xb") as file:
             file.write(canonical(linked) + b"\n")
             file.flush()
             os.fsync(file.fileno())
@@ -102,6 +110,21 @@ class Manifest:
             fsync_folder(self.root)
         self.entries.append(linked)
         return linked
+
+
+def hold(root: Path) -> IO[bytes]:
+    """Take an archive for oneself until the file is closed, or the process ends however it does.
+
+    Raises ArchiveError where another process has it, or there is none.
+    """
+    try:
+        file = (root / NAME).open("rb")
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise ArchiveError(f"{root}: another process is adding to it; nothing is done") from error
+    except OSError as error:
+        raise ArchiveError(f"{root / NAME}: {error.strerror}") from error
+    return file
 
 
 def read_manifest(root: Path) -> Manifest:

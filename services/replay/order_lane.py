@@ -316,7 +316,8 @@ class OrderVerifier:
         event = output.event
         if isinstance(event, OrderReleased):  # nothing else is ever held back
             sha256 = hashlib.sha256(send.value or b"").digest()
-            self._released[event.decision_id] = _RELEASE.pack(digest, event.chain.index, sha256)
+            said = _RELEASE.pack(digest, event.chain.index, sha256)  # again, where held back once
+            self._released[event.decision_id] = self._released.get(event.decision_id, b"") + said
 
     # The end
 
@@ -329,7 +330,9 @@ class OrderVerifier:
         for partition, heard in self._incoming.heard.items():
             self._link((CHECKS.name, self.at), (LICENSES.name, partition)).recorded = heard
         held_back = [
-            _RELEASE.unpack(self._released[name]) for name in self._stale if name in self._released
+            each
+            for name in self._stale
+            for each in _RELEASE.iter_unpack(self._released.get(name, b""))
         ]
         digests = {digest for digest, _, _ in held_back}
         source_end = self._archive.end

@@ -1,8 +1,8 @@
 """One order's decisions with all they rest on, in one file that is checked without anything else.
 
-In it: every record of the order, the ledger's records of its reservations, the events of the
-licenses drawn, and of each decision the one before and the one after it in the hash chain. Those
-two may concern other orders; the chain cannot be shown without them.
+In it: every record of the order, the ledger's records of its reservations and of whatever else led
+to what it was told, the events of the licenses drawn, and of each decision the one before and the
+one after it in the hash chain. Some may concern other orders; nothing can be shown without them.
 """
 
 import base64
@@ -63,11 +63,13 @@ def _ledger(records: dict[tuple[str, int, int], Raw], source: Source) -> Iterato
         if topic == CHECKS.name and (found := plain_of(raw.value).get("license_id")) is not None
     }
     own = {place for place in records if place[0] == CHECKS.name}
+    causes = {cause_of(raw.headers) for raw in records.values()}
     for at in sorted({partition_of(each, source.partitions(LICENSES.name)) for each in licenses}):
         for raw in source.rows(LICENSES.name, at, licenses.__contains__):
             cause = cause_of(raw.headers)
             ours = cause is not None and (*cause[0], cause[1]) in own
-            if raw.key in licenses and (ours or _of_license(raw)):
+            led_here = ((raw.topic, raw.partition), raw.offset) in causes
+            if raw.key in licenses and (ours or led_here or _of_license(raw)):
                 yield raw
 
 

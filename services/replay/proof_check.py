@@ -24,8 +24,15 @@ from typing import Any
 FORMAT = 1
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:exportgate")
 GENESIS = "0" * 64
+FOUND = ("code", "fact", "value", "citation")
+FREE = ("NOT_APPLICABLE", "NO_LICENSE_REQUIRED")
 DERIVED = ("/exportgate/classification", "/exportgate/determine", "/exportgate/gate",
            "/exportgate/ledger")  # fmt: skip
+
+
+def sha256(content: bytes) -> str:
+    """SHA-256 in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def canonical(data: Any) -> bytes:
@@ -37,7 +44,13 @@ def canonical(data: Any) -> bytes:
 def digest_of(proof: Any) -> str:
     """SHA-256 of a proof without its own digest."""
     bare = {name: value for name, value in proof.items() if name != "digest"}
-    return hashlib.sha256(canonical(bare)).hexdigest()
+    return sha256(canonical(bare))
+
+
+def by_place(event: Any) -> dict[tuple[str, str], Any]:
+    """What an event says, by line and regime."""
+    return {(line["line_id"], regime): found for line in event["lines"]
+            for regime, found in line["regimes"].items()}  # fmt: skip
 
 
 def raw(field: Any) -> bytes | None:
@@ -59,20 +72,16 @@ class Record:
         self.headers = [(name, raw(value)) for name, value in data["headers"]]
         self.place = f"{self.topic}/{self.partition}/{self.offset}"
         named = dict(self.headers)
-        self.type = (named.get("ce_type") or b"").decode("utf-8", "replace")
-        self.source = (named.get("ce_source") or b"").decode("utf-8", "replace")
-        self.id = (named.get("ce_id") or b"").decode("utf-8", "replace")
-        self.cause = (named.get("ce_cause") or b"").decode("utf-8", "replace")
-        self.signed = named.get("ce_sha256")
+        type_, self.source, self.id, self.cause = (
+            (named.get(name) or b"").decode("utf-8", "replace")
+            for name in ("ce_type", "ce_source", "ce_id", "ce_cause")
+        )
+        self.kind = ".".join(type_.split(".")[1:3])  # exportgate.reservation.granted.v1
+        self.signed, self.value_sha256 = named.get("ce_sha256"), sha256(self.value or b"")
         try:
             self.event: Any = json.loads(self.value or b"null")
         except ValueError:
             self.event = None
-
-    def kind(self) -> str:
-        """The type in short: `granted` of exportgate.reservation.granted.v1."""
-        parts = self.type.split(".")
-        return ".".join(parts[1:3]) if len(parts) > 3 else self.type
 
     def digest(self) -> str:
         """The record's digest in the archive: place, time, key, headers and value in one."""
@@ -83,11 +92,7 @@ class Record:
             parts += (name.encode(), content)
         lengths = [-1 if part is None else len(part) for part in parts]
         head = struct.pack(f">{len(parts) + 1}q", len(parts), *lengths)
-        return hashlib.sha256(head + b"".join(part for part in parts if part)).hexdigest()
-
-    def value_sha256(self) -> str:
-        """SHA-256 of the value."""
-        return hashlib.sha256(self.value or b"").hexdigest()
+        return sha256(head + b"".join(part for part in parts if part))
 
 
 class Proof:
@@ -97,33 +102,30 @@ class Proof:
         self.data = data
         self.order = data["order"]
         self.faults: list[str] = []
-        self.records: dict[str, Record] = {}
-        for each in data["records"]:
-            record = Record(each)
-            self.records[record.place] = record
+        self.records = {record.place: record for record in map(Record, data["records"])}
         own = [record for record in self.records.values() if record.key == self.order.encode()]
-        self.own = sorted(own, key=lambda record: (record.timestamp, record.place))
+        self.own = sorted(own, key=lambda each: (each.topic, each.partition, each.offset))
         self.decisions = self.first_of("decision.released", "decision.held", "decision.rejected",
                                        "decision.closed")  # fmt: skip
 
-    def wrong(self, place: str, text: str) -> None:
-        """Note a fault."""
-        self.faults.append(f"{place}: {text}")
+    def _wrong(self, place: str, text: str) -> None:
+        if f"{place}: {text}" not in self.faults:
+            self.faults.append(f"{place}: {text}")
 
     def first_of(self, *kinds: str) -> list[Record]:
         """Records of the order by type, each identity once, decisions by their number."""
-        seen: set[tuple[str, str]] = set()
-        found: list[Record] = []
+        seen: dict[tuple[str, str], Record] = {}
         for record in self.own:
-            if record.kind() in kinds and (record.source, record.id) not in seen:
-                seen.add((record.source, record.id))
-                found.append(record)
-        return sorted(found, key=lambda each: (each.event or {}).get("seq", 0))
+            if record.kind in kinds:
+                first = seen.setdefault((record.source, record.id), record)
+                if first.value != record.value and "seq" in record.event:
+                    self._wrong(record.place, f"says otherwise than {first.place}, with its id")
+        return sorted(seen.values(), key=lambda each: (each.event or {}).get("seq", 0))
 
     def check(self) -> None:
         """Make every check."""
         if not self.decisions:
-            self.wrong(self.order, "the proof holds no decision")
+            self._wrong(self.order, "the proof holds no decision")
         for record in self.records.values():
             self.check_record(record)
         self.check_numbers()
@@ -134,65 +136,70 @@ class Proof:
     def check_record(self, record: Record) -> None:
         """Its digests fit, and what caused it is here, as far as it concerns the order."""
         if record.digest() != record.sha256:
-            self.wrong(record.place, "is not the record that was archived")
-        if record.signed is not None and record.signed.decode() != record.value_sha256():
-            self.wrong(record.place, "its value is not the one that was written (ce_sha256)")
+            self._wrong(record.place, "is not the record that was archived")
+        if record.signed is not None and record.signed.decode() != record.value_sha256:
+            self._wrong(record.place, "its value is not the one that was written (ce_sha256)")
         if record.key != self.order.encode() or record.source not in DERIVED:
             return
+        if record.signed is None:
+            self._wrong(record.place, "is not signed (ce_sha256), as all that a stage writes")
         known = record.cause in self.records or record.cause.endswith("/-1/-1")
         if record.cause and not known:
-            self.wrong(record.place, f"its cause {record.cause} is not in the proof")
+            self._wrong(record.place, f"its cause {record.cause} is not in the proof")
 
     def check_numbers(self) -> None:
         """Decisions are numbered without gap, one content each, no release upon a release."""
         before = None
         for number, record in enumerate(self.decisions, start=1):
             event = record.event
+            if f"{event['order_source']}/{event['order_id']}" != self.order:
+                self._wrong(record.place, "is a decision on another order")
             if event["seq"] != number:
-                self.wrong(record.place, f"is decision {event['seq']}, where {number} should be")
+                self._wrong(record.place, f"is decision {event['seq']}, where {number} should be")
             if event["decision"] == "RELEASED" == before:
-                self.wrong(record.place, "is a release upon a release")
+                self._wrong(record.place, "is a release upon a release")
             if before in ("REJECTED", "CLOSED"):
-                self.wrong(record.place, f"follows a {before} decision, which is final")
+                self._wrong(record.place, f"follows a {before} decision, which is final")
             before = event["decision"]
 
     def check_chain(self, record: Record) -> None:
         """It stands between the decision before it and the one after it."""
         chain = record.event["chain"]
-        here = f"{chain['partition']}:{chain['index']}"
-        before, after = self.link(chain, -1), self.link(chain, 1)
+        before, after = self._link(chain, -1), self._link(chain, 1)
         if chain["index"] == 0 and chain["prev"] != GENESIS:
-            self.wrong(record.place, "begins the chain and names something before it")
+            self._wrong(record.place, "begins the chain and names something before it")
         if chain["index"] > 0 and before is None:
-            self.wrong(record.place, f"the decision before it in the chain ({here}) is not here")
-        if before is not None and before.value_sha256() != chain["prev"]:
-            self.wrong(record.place, "does not follow the decision before it in the chain")
-        if after is not None and after.event["chain"]["prev"] != record.value_sha256():
-            self.wrong(record.place, "is not what the next decision in the chain follows")
+            self._wrong(record.place, "the decision before it in the chain is not here")
+        if before is not None and before.value_sha256 != chain["prev"]:
+            self._wrong(record.place, "does not follow the decision before it in the chain")
+        if after is not None and after.event["chain"]["prev"] != record.value_sha256:
+            self._wrong(record.place, "is not what the next decision in the chain follows")
 
-    def link(self, chain: Any, step: int) -> Record | None:
-        """The decision at another index of the same chain."""
-        for record in self.records.values():
-            other = (record.event or {}).get("chain") if isinstance(record.event, dict) else None
-            place = (chain["partition"], chain["index"] + step)
-            if other and (other["partition"], other["index"]) == place:
-                return record
-        return None
+    def _link(self, chain: Any, step: int) -> Record | None:
+        place = (chain["partition"], chain["index"] + step)
+        return next((each for each in self.records.values()
+                     if each.topic == "orders.decisions" and place == (
+                         each.event["chain"]["partition"], each.event["chain"]["index"])),
+                    None)  # fmt: skip
 
     def check_decision(self, record: Record) -> None:
         """Its cause, its identity, its evidence and the licenses it rests on."""
         event = record.event
         cause = self.records.get(event["caused_by"])
         if cause is None:
-            self.wrong(record.place, f"the record that led to it, {event['caused_by']}, is missing")
+            self._wrong(record.place, f"what led to it, {event['caused_by']}, is missing")
         elif event["decision_id"] != self.derived(cause, event["decision"], event["seq"]):
-            self.wrong(record.place, "its id is not the one its cause leads to")
-        assessed = self.assessed(event)
-        if assessed is None:
-            if event["lines"]:
-                self.wrong(record.place, "what it was determined by is not in the proof")
+            self._wrong(record.place, "its id is not the one its cause leads to")
+        determined, classified = self.answers(event)
+        if determined is None or classified is None:
+            if event["lines"] or event["decision"] == "RELEASED":
+                self._wrong(record.place, "what it was determined by is not in the proof")
             return
-        self.check_verdicts(record, assessed)
+        for read in (determined, classified):
+            digest = sha256(canonical(read.event["order"])[:-1])
+            if not digest == read.event["order_digest"] == event["order_digest"]:
+                self._wrong(record.place, f"{read.place} is of another order than was decided on")
+        self.check_verdicts(record, determined, classified)
         for drawn in event.get("licenses", []):
             self.check_draw(record, drawn)
 
@@ -202,33 +209,51 @@ class Proof:
         name = "\x1f".join((cause.source, cause.id, *(str(part) for part in parts)))
         return str(uuid.uuid5(NAMESPACE, name))
 
-    def assessed(self, event: Any) -> Record | None:
-        """The determination a decision was made on: of its revision and check."""
-        for record in self.first_of("order.assessed"):
-            found = record.event
-            if (found["revision"], found["check"]) == (event["revision"], event["check"]):
-                return record
-        return None
+    def answers(self, event: Any) -> list[Record | None]:
+        """The determination and the classification a decision was made on."""
+        check = (event["revision"], event["check"])
+        return [
+            next((each for each in self.first_of(kind)
+                  if (each.event["revision"], each.event["check"]) == check), None)
+            for kind in ("order.assessed", "order.classified")
+        ]  # fmt: skip
 
-    def check_verdicts(self, record: Record, assessed: Record) -> None:
-        """Line by line and regime by regime, decided and determined are the same."""
-        lines = {line["line_id"]: line["regimes"] for line in assessed.event["lines"]}
-        for line in record.event["lines"]:
-            determined = lines.get(line["line_id"], {})
-            for regime, decided in line["regimes"].items():
-                found = determined.get(regime, {}).get("verdict", {}).get("decision")
-                if found != decided["decision"]:
-                    self.wrong(record.place, f"line {line['line_id']}, {regime}: decided on "
-                               f"{decided['decision']}, determined as {found}")  # fmt: skip
-                settled = decided.get("settled_by")
-                if record.event["decision"] == "RELEASED" and settled is None:
-                    self.wrong(record.place, f"line {line['line_id']}, {regime} is not settled")
+    def check_verdicts(self, record: Record, determined: Record, classified: Record) -> None:
+        """Classified, determined and decided are the same, of every line in every regime."""
+        event = record.event
+        ways = [by_place(each.event) for each in (record, determined, classified)]
+        for place in sorted({place for way in ways for place in way}):
+            decided, found, named = (way.get(place, {}) for way in ways)
+            found, where = found.get("verdict", {}), f"line {place[0]}, {place[1]}"
+            if found != named:
+                self._wrong(determined.place, f"{where}: is not what was classified")
+            if found.get("decision") != decided.get("decision"):
+                self._wrong(record.place, f"{where}: decided on {decided.get('decision')}, "
+                           f"determined as {found.get('decision')}")  # fmt: skip
+            elif event["decision"] == "RELEASED" and not self.settled(event, place[0], decided):
+                self._wrong(record.place, f"{where}: {decided['decision']} is not settled by "
+                           f"{decided.get('settled_by')}")  # fmt: skip
+        acted = {act.event["officer"] for act in self.first_of("officer.decided")}
+        for name in sorted({*event.get("officers", [])} - acted):
+            self._wrong(record.place, f"rests on officer {name}, whose act is not in the proof")
+
+    @staticmethod
+    def settled(event: Any, line: str, decided: Any) -> bool:
+        """Whether a verdict lets goods go: free, on a license that is drawn, or by an officer."""
+        if decided.get("settled_by") == "license":
+            drawn = [each["license_id"] for each in event["licenses"] if each["line_id"] == line]
+            return bool(decided["license_ids"]) and {*decided["license_ids"]} <= {*drawn}
+        by_officer = decided.get("settled_by") == "officer" and bool(event["officers"])
+        return by_officer or (decided.get("settled_by") == "none" and decided["decision"] in FREE)
 
     def grant_of(self, drawn: Any) -> Record | None:
-        """The ledger's answer that a reservation rests on, under whatever regime it was asked."""
-        named = ("ledger_partition", "ledger_offset", "line_id")
-        for record in self.first_of("reservation.granted"):
-            if all(record.event[name] == drawn[name] for name in named):
+        """The ledger's answer that a reservation rests on: granted, or adjusted since."""
+        place = (drawn["ledger_partition"], drawn["ledger_offset"])
+        for record in self.first_of("reservation.granted", "reservation.posted"):
+            event = record.event
+            if (event["ledger_partition"], event["ledger_offset"]) == place and (
+                event["line_id"] == drawn["line_id"] or event.get("operation") == "adjust"
+            ):
                 return record
         return None
 
@@ -236,42 +261,36 @@ class Proof:
         """The ledger granted it, at the place named, and its balance fell by as much."""
         grant = self.grant_of(drawn)
         if grant is None:
-            self.wrong(record.place, f"no grant of {drawn['license_id']} is in the proof")
+            self._wrong(record.place, f"no grant of {drawn['license_id']} is in the proof")
             return
         event = grant.event
-        if (event["license_id"], event["quantity"]) != (drawn["license_id"], drawn["quantity"]):
-            self.wrong(record.place, f"draws what {grant.place} did not grant")
-        if f"licenses/{event['ledger_partition']}/{event['ledger_offset']}" not in self.records:
-            self.wrong(grant.place, "the ledger's own record of it is missing")
-        self.check_balance(grant)
-
-    def check_balance(self, grant: Record) -> None:
-        """What was left before, less what was granted, is what was left after."""
-        event = grant.event
-        if event["result"] != "granted":
-            return  # it stood already: nothing was taken again
-        before, after = event["balance_before"], event["balance_after"]
+        given = {**event, **event.get("drawn", {})}
+        for name in ("license_id", "quantity", "unit", "value", "currency"):
+            if given.get(name) != drawn.get(name):
+                self._wrong(record.place, f"draws what {grant.place} did not grant: {name}")
+        place = f"licenses/{event['ledger_partition']}/{event['ledger_offset']}"
+        asked = self.records[place].event if place in self.records else {"license_id": None}
+        own = {name: event[name] for name in ("reservation_id", "license_id") if name in asked}
+        if grant.cause != place or any(asked[name] != own[name] for name in own):
+            self._wrong(grant.place, "the ledger's own record of it is missing")
+        ways = (event["balance_before"], event, event["balance_after"])
         for measure in ("quantity", "value"):
-            if before.get(measure) is None or event.get(measure) is None:
-                continue
-            left = Decimal(before[measure]) - Decimal(event[measure])
-            if left != Decimal(after[measure]):
-                self.wrong(grant.place, f"{measure}: {before[measure]} less {event[measure]} is "
-                           f"not {after[measure]}")  # fmt: skip
-
-    # Words
+            was, taken, left = (way.get(measure) for way in ways)
+            if event["result"] != "granted" or None in (was, taken):
+                continue  # it stood already: nothing was taken again; or there is no such limit
+            if Decimal(was) - Decimal(taken) != Decimal(left):
+                self._wrong(grant.place, f"{measure}: {was} less {taken} is not {left}")
 
     def words(self) -> Iterator[str]:
         """What was decided, line by line."""
         yield f"Order {self.order}: {len(self.decisions)} decisions."
         for record in self.decisions:
             yield ""
-            yield from self.words_of(record)
+            yield from self._words_of(record)
         yield ""
-        yield from self.acts()
+        yield from self._acts()
 
-    def words_of(self, record: Record) -> Iterator[str]:
-        """One decision."""
+    def _words_of(self, record: Record) -> Iterator[str]:
         event = record.event
         until = f", valid until {event['valid_until']}" if event.get("valid_until") else ""
         cause = f" ({event['cause']})" if event.get("cause") else ""
@@ -281,50 +300,40 @@ class Proof:
             where = ", ".join(reason[name] for name in ("line_id", "regime") if reason.get(name))
             yield f"   because {reason['code']}{f' ({where})' if where else ''}: {reason['text']}"
         if event["decision"] in ("RELEASED", "HELD"):
-            yield from self.evidence(event)
+            yield from self._evidence(event)
         for drawn in event.get("licenses", []):
-            yield from self.draw(drawn)
+            yield from self._draw(drawn)
         if event.get("officers"):
             yield f"   officers it rests on: {', '.join(event['officers'])}"
         chain = event["chain"]
         held = "holds" if not self.faults else "is to be judged by the faults below"
+        if self._link(chain, 1) is None:
+            held += "; NOTHING FOLLOWS IT HERE: what came later, if anything, is not shown"
         yield (f"   link {chain['index']} of chain {chain['partition']}, after "
                f"{chain['prev'][:12]}…; the chain around it {held}")  # fmt: skip
 
-    def evidence(self, event: Any) -> Iterator[str]:
-        """By which rule of which pack."""
-        assessed = self.assessed(event)
-        if assessed is None:
+    def _evidence(self, event: Any) -> Iterator[str]:
+        assessed, classified = self.answers(event)
+        if assessed is None or classified is None:
             return
-        rules = self.rules(event)
+        order = assessed.event["order"]
+        goods = {line["line_id"]: line for line in order["lines"]}
+        why = {line["line_id"]: line.get("reasons", []) for line in classified.event["lines"]}
         for line in assessed.event["lines"]:
+            of = goods[line["line_id"]]
+            told = [each for each in why[line["line_id"]] if each["effect"] in ("for", "against")]
+            yield (f"   line {line['line_id']}: {of['quantity']} {of['unit']} of "
+                   f"{str(of['description'])[:100]!r} to {order['destination']}")  # fmt: skip
             for regime, found in line["regimes"].items():
-                verdict = found["verdict"]
+                verdict, digest = found["verdict"], found["verdict"]["digest"][:12]
                 code = next((verdict[n] for n in ("control_code", "eccn", "annex_i")
                              if verdict.get(n)), "no code")  # fmt: skip
-                yield (
-                    f"   line {line['line_id']}, {regime}: {verdict['decision']}, {code}, "
-                    f"{verdict['status']}, under {verdict['pack']} ({verdict['digest'][:12]}…)"
-                )
-                for reason in rules.get((line["line_id"], regime), [])[:2]:
+                yield (f"   line {line['line_id']}, {regime}: {verdict['decision']}, {code}, "
+                       f"{verdict['status']}, under {verdict['pack']} ({digest}…)")  # fmt: skip
+                for reason in [each for each in told if each["regime"] == regime][:2]:
                     yield f"      {reason['rule']}: {reason['text']} [{reason['citation']}]"
 
-    def rules(self, event: Any) -> dict[tuple[str, str], list[Any]]:
-        """The reasons for each verdict, from classification's record."""
-        found: dict[tuple[str, str], list[Any]] = {}
-        for record in self.first_of("order.classified"):
-            own = record.event
-            if (own["revision"], own["check"]) != (event["revision"], event["check"]):
-                continue
-            for line in own["lines"]:
-                for reason in line.get("reasons", []):
-                    if reason["effect"] in ("for", "against"):
-                        place = (line["line_id"], reason["regime"])
-                        found.setdefault(place, []).append(reason)
-        return found
-
-    def draw(self, drawn: Any) -> Iterator[str]:
-        """On which license, with what balance before and after."""
+    def _draw(self, drawn: Any) -> Iterator[str]:
         grant = self.grant_of(drawn)
         balance = ""
         if grant is not None:
@@ -337,17 +346,14 @@ class Proof:
                f"{drawn['line_id']}, {drawn['regime']}{balance}  [licenses/"
                f"{drawn['ledger_partition']}/{drawn['ledger_offset']}]")  # fmt: skip
 
-    def acts(self) -> Iterator[str]:
-        """What officers did."""
+    def _acts(self) -> Iterator[str]:
         acts = self.first_of("officer.decided")
         for record in acts:
             event = record.event
-            names = ("code", "fact", "value", "citation")
-            said = ", ".join(f"{name} {event[name]}" for name in names if event.get(name))
-            yield (
-                f"Officer {event['officer']}: {event['action']} on decision {event['seq']} at "
-                f"{event['decided_at']}{f' ({said})' if said else ''}: {event['note']}"
-            )
+            said = ", ".join(f"{name} {event[name]}" for name in FOUND if event.get(name))
+            said = f"{event['decided_at']}{f' ({said})' if said else ''}: {event['note']}"
+            act = f"{event['action']} on decision {event['seq']}"
+            yield f"Officer {event['officer']}: {act} at {said}"
         if not acts:
             yield "No officer acted on it."
 
@@ -356,16 +362,14 @@ def examine(content: bytes) -> tuple[list[str], list[str]]:
     """Check a proof's bytes; give (words, faults)."""
     try:
         data = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return [], [f"it is not JSON: {error}"]
     if not isinstance(data, dict) or data.get("exportgate_proof") != FORMAT:
         return [], [f"it is not a proof of format {FORMAT}"]
     faults: list[str] = []
-    if canonical(data) != content:
-        faults.append("it is not written as a proof is: some byte was changed")
-    if data.get("digest") != digest_of(data):
-        faults.append("its digest is not that of its content: some byte was changed")
     try:
+        if canonical(data) != content or data.get("digest") != digest_of(data):
+            faults.append("its digest is not that of its content: some byte was changed")
         proof = Proof(data)
         proof.check()
         words = list(proof.words())
@@ -385,11 +389,9 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"{arguments[0]}: {error.strerror}\n")
         return 2
     words, faults = examine(content)
-    for line in words:
+    end = "THE PROOF DOES NOT HOLD" if faults else "The proof holds."
+    for line in (*words, *(f"FAULT {fault}" for fault in faults), end):
         sys.stdout.write(line + "\n")
-    for fault in faults:
-        sys.stdout.write(f"FAULT {fault}\n")
-    sys.stdout.write("THE PROOF DOES NOT HOLD\n" if faults else "The proof holds.\n")
     return 1 if faults else 0
 
 

@@ -159,6 +159,34 @@ def test_a_damaged_archive_gets_nothing_added(tmp_path: Path) -> None:
         open_to_append(root)
 
 
+def test_an_archive_that_died_before_its_first_line_is_begun_again(tmp_path: Path) -> None:
+    log = log_of(3)
+    root = fresh(tmp_path / "a", log)
+    (root / NAME).write_bytes((root / NAME).read_bytes()[:40])
+
+    assert not archiving.begun(root)
+    assert Archiver(open_to_append(fresh(root, log)), log).round() == 6
+    with pytest.raises(ArchiveError, match="no archive"):
+        fresh(root, log)
+
+
+def test_two_archivers_at_once_do_not_fork_it(tmp_path: Path) -> None:
+    """The second would also have removed the first one's segment as a stray."""
+    log = log_of(10)
+    root = fresh(tmp_path / "a", log)
+    first = Archiver(open_to_append(root), log)
+
+    with pytest.raises(ArchiveError, match="another process is adding to it"):
+        open_to_append(root)
+    with pytest.raises(FileExistsError):
+        Manifest(root).append({"kind": "archive"})
+
+    assert first.round() == 20
+    first.manifest.close()
+    assert Archiver(open_to_append(root), log).round() == 0
+    assert archived(root) == written(log)
+
+
 def test_a_folder_with_other_files_is_no_archive(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("mine")
 
@@ -195,6 +223,22 @@ def test_the_ready_views_count_what_the_archive_holds(sound: Path) -> None:
     assert drawn and all(row[0].startswith("CN-") for row in drawn)
 
 
+def test_what_nobody_can_read_fails_no_view(tmp_path: Path) -> None:
+    """A record that is no UTF-8 anywhere stands in many logs, and for ever."""
+    log = HeldLog()
+    poison = (("ce_type", b"\xff"), ("ce_id", b"\xff"), ("ce_source", b"\xff"))
+    log.take(raw(0, key=b"\xff", value=b"\xff", headers=poison))
+    named = (("ce_type", b"exportgate.order.placed.v1"), ("ce_id", b"1"), ("ce_source", b"erp"))
+    log.take(raw(1, key=b"\xff", value=b"\xff", headers=named))
+    root = fresh(tmp_path / "a", log)
+    Archiver(open_to_append(root), log).round()
+
+    for view in READY:
+        assert ask(read_manifest(root), rows_of(view))[1] == []
+    rows = ask(read_manifest(root), 'SELECT "offset", type, event FROM events')[1]
+    assert rows == [(1, "exportgate.order.placed.v1", None)]
+
+
 @pytest.mark.parametrize(
     "sql",
     ["SELECT * FROM read_text('/etc/hostname')", "COPY (SELECT 1) TO 'x.csv'",
@@ -225,7 +269,7 @@ def test_nothing_younger_than_the_longest_duty_is_ever_pruned(tmp_path: Path) ->
         "2018-01-01", "2019-01-01", "2020-01-01", "2020-12-31",
     ]  # fmt: skip
     assert retention.prune(manifest, found) == 4
-    assert retention.prunable(open_to_append(root), today).entries == ()
+    assert retention.prunable(read_manifest(root), today).entries == ()
     archive = open_archive(root)
     assert [row.offset for row in archive.rows(ORDERS.name, 2)] == list(range(4_000, 9_000))
     assert archive.findings == []

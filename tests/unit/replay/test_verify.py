@@ -2,19 +2,24 @@
 
 import random
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
+from schemas.checks import ReleaseStale
+from schemas.decisions import OrderReleased
 from schemas.topics import CHECKS, CLASSIFIED, DECISIONS, ORDERS
 from services.replay.errors import ArchiveError, Finding
 from services.replay.manifest import NAME, read_manifest
 from services.replay.reading import open_archive
+from services.replay.stages import GATE
 from services.replay.verify import Report, verify
 from services.runtime.codec import Raw
-from tests.support.archives import find, header, resigned, reworked
+from tests.support.archives import HeldLog, archived, find, header, resigned, reworked
+from tests.support.years import Years
 
 ASSESSED = "exportgate.order.assessed.v1"
 AMENDED = "exportgate.license.amended.v1"
@@ -63,6 +68,41 @@ def test_nothing_is_wrong_with_a_sound_archive(sound: Path) -> None:
     assert report.decisions > 400
     assert report.rederived > 1_000
     assert (report.in_flight, report.ahead) == (0, 0)
+
+
+class HeldBack(Years):
+    """The runtime finds one release too old to be sent; asked again, the gate says it again."""
+
+    stale: str | None = None
+
+    def _decided(self, record: Any) -> None:
+        super()._decided(record)
+        if self.stale is None and isinstance(event := record.event, OrderReleased):
+            self.stale = event.decision_id
+            fields = {name: getattr(event, name) for name in ReleaseStale.model_fields}
+            self._plan(
+                record.logged_at + timedelta(seconds=1),
+                lambda at: self.say(CHECKS.name, event.key, ReleaseStale.model_validate(fields),
+                                    "stale", GATE, at),
+            )  # fmt: skip
+
+
+def test_a_release_that_was_held_back_and_said_again_is_sound(tmp_path: Path) -> None:
+    log = HeldLog()
+    world = HeldBack(3, 20, log.take)
+    world.run()
+    said = (world.stale or "").encode()
+    at, raws = next(
+        (at, raws) for at, raws in log.records[DECISIONS.name].items()
+        if any(said in (raw.value or b"") for raw in raws)
+    )  # fmt: skip
+    places = [raw.offset for raw in raws if said in (raw.value or b"")]
+    assert len(places) == 2
+    kept = [raw for raw in raws if raw.offset != places[0]]
+    log.records[DECISIONS.name][at] = [raw._replace(offset=n) for n, raw in enumerate(kept)]
+    archived(tmp_path / "archive", log)
+
+    assert found(tmp_path / "archive") == []
 
 
 def test_one_changed_byte_is_found_wherever_it_is(sound: Path) -> None:
