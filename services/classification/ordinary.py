@@ -30,8 +30,11 @@ _NAMES = frozenset(
         Kind.MACHINE,
     )
 )
-_SAYING = frozenset((Kind.GOODS, Kind.PRODUCE, Kind.BULK, Kind.STUFF, Kind.MAKER, Kind.WORD))
+_SAYING = frozenset(
+    (Kind.GOODS, Kind.PRODUCE, Kind.BULK, Kind.STUFF, Kind.MAKER, Kind.USE, Kind.WORD)
+)
 """What tells one machine or program from another."""
+_SHAPED = frozenset((Kind.SHAPE, Kind.PACKING))
 _SETS = frozenset(
     ("set", "sets", "kit", "kits", "module", "modules", "套件", "模块", "模组", "套装", "セット")
 )
@@ -202,7 +205,7 @@ def _sorted(head: Kind, phrase: list[Piece], text: str) -> bool:
     return head is Kind.UNIT and any(
         text[piece.start : piece.end] in _SETS
         and before.end + 1 >= piece.start
-        and before.kind in (Kind.WORD, Kind.GOODS)
+        and before.kind in (Kind.WORD, Kind.USE, Kind.GOODS)
         and _says(before)
         for before, piece in pairwise(phrase)
     )
@@ -270,6 +273,7 @@ def _head(text: str, phrase: list[Piece]) -> Kind:
     is what they are of or come in (shirt cotton, glass bottles).
     """
     head = of = Kind.NOTHING
+    used = -2
     for piece, behind in zip_longest(phrase, phrase[1:]):
         if piece.kind is Kind.TAIL:
             break
@@ -285,6 +289,9 @@ def _head(text: str, phrase: list[Piece]) -> Kind:
         grains = head is Kind.BULK and text[piece.start : piece.end] in _GRAINS
         if piece.kind in _NAMES and not grains:
             head = _next(head, piece.kind, of)
+        if used >= piece.start - 1 and piece.kind in _SHAPED:
+            head = Kind.GOODS
+        used = piece.end if piece.kind is Kind.USE else -2
         kept = of is Kind.STUFF or piece.kind is Kind.FORM
         of = _MADE_OF.get(piece.kind, of if kept else Kind.NOTHING)
     return head
