@@ -10,6 +10,7 @@ COUNTED = frozenset((Kind.SHAPE, Kind.UNIT, Kind.PACKING))
 """What a number before it makes an amount of: 10 sets."""
 MACHINES = frozenset((Kind.MACHINE, Kind.WORKS))
 _MARKS = frozenset((Kind.TAIL, Kind.TURN))
+_WHOLE = frozenset((Kind.GOODS, Kind.WORD))
 _TOKEN = re.compile(r"[a-zß-ÿ']+\d[a-z0-9./]*|\d[a-z0-9./]*|[a-zß-ÿ']+|[^\W\d_]")
 _KANA = re.compile("[ぁ-ゖー]")
 """Hiragana are particles and endings."""
@@ -53,8 +54,8 @@ def pieces(vocabulary: Vocabulary, text: str, sure: list[Piece], loose: list[Pie
     covered = bytearray(len(text))
     signs = [] if text.isascii() else list(vocabulary.signs(text))
     if signs:
-        goods = [sign for sign in signs if sign.kind is Kind.GOODS]
-        found = [piece for piece in found if not any(_within(piece, sign) for sign in goods)]
+        whole = [sign for sign in signs if sign.kind in _WHOLE]
+        found = [piece for piece in found if not any(_within(piece, sign) for sign in whole)]
     _cover(covered, found)
     if signs:
         for piece in signs:
@@ -83,10 +84,12 @@ def pieces(vocabulary: Vocabulary, text: str, sure: list[Piece], loose: list[Pie
 
 
 def _within(piece: Piece, sign: Piece) -> bool:
-    """Whether a machine or marker is but a part of the name of other goods: 压机 in 四柱液压机."""
-    if piece.kind in _MARKS:
-        return sign.start <= piece.start and piece.end <= sign.end
-    return piece.kind in MACHINES and sign.start < piece.start and piece.end <= sign.end
+    """Whether a machine or marker is but a part of another word: 压机 in 四柱液压机, 供 in 子供."""
+    if piece.end > sign.end or piece.start < sign.start or piece[:2] == sign[:2]:
+        return False
+    if piece.kind in MACHINES:
+        return sign.kind is Kind.GOODS and sign.start < piece.start
+    return piece.kind in _MARKS
 
 
 def _cover(covered: bytearray, found: Iterable[Piece]) -> None:

@@ -30,8 +30,12 @@ _NAMES = frozenset(
         Kind.MACHINE,
     )
 )
-_SAYING = frozenset((Kind.GOODS, Kind.PRODUCE, Kind.BULK, Kind.STUFF, Kind.MAKER, Kind.WORD))
+_SAYING = frozenset(
+    (Kind.GOODS, Kind.PRODUCE, Kind.BULK, Kind.STUFF, Kind.MAKER, Kind.USE, Kind.WORD)
+)
 """What tells one machine or program from another."""
+_WEAK = frozenset(("master", "compact", "complex", "stream", "bloom", "raw"))
+_SHAPED = frozenset((Kind.SHAPE, Kind.PACKING))
 _SETS = frozenset(
     ("set", "sets", "kit", "kits", "module", "modules", "套件", "模块", "模组", "套装", "セット")
 )
@@ -202,7 +206,7 @@ def _sorted(head: Kind, phrase: list[Piece], text: str) -> bool:
     return head is Kind.UNIT and any(
         text[piece.start : piece.end] in _SETS
         and before.end + 1 >= piece.start
-        and before.kind in (Kind.WORD, Kind.GOODS)
+        and before.kind in (Kind.WORD, Kind.USE, Kind.GOODS)
         and _says(before)
         for before, piece in pairwise(phrase)
     )
@@ -232,7 +236,7 @@ def _strange(
         if sign and place and _salt(text, phrase[place - 1], piece):
             return piece
         beside = phrase[place + 1].kind if place + 1 < len(phrase) else Kind.NOTHING
-        metal = place + 1 < len(phrase) and _made_of_metal(text, *phrase[place + 1 : place + 3])
+        metal = place + 1 < len(phrase) and _says_little(text, *phrase[place + 1 : place + 3])
         named = (beside in _CLASSES and not metal) or (sign and beside in _STUFFS)
         named = named or (bulk and (beside in _HOSTS or bool(_DOPED.match(text, piece.end))))
         if Kind.PACKING in kinds and head in _WHOLE and _owned(phrase, place):
@@ -270,6 +274,7 @@ def _head(text: str, phrase: list[Piece]) -> Kind:
     is what they are of or come in (shirt cotton, glass bottles).
     """
     head = of = Kind.NOTHING
+    used = -2
     for piece, behind in zip_longest(phrase, phrase[1:]):
         if piece.kind is Kind.TAIL:
             break
@@ -277,7 +282,7 @@ def _head(text: str, phrase: list[Piece]) -> Kind:
             head = of = Kind.NOTHING
         if piece.kind in _STUFFS and _COATED.match(text, piece.end):
             continue
-        if _made_of_metal(text, piece, behind) or (head is Kind.GOODS and _dose(text, piece)):
+        if _says_little(text, piece, behind) or (head is Kind.GOODS and _dose(text, piece)):
             continue
         if of is Kind.STUFF and piece.kind is Kind.FORM and _SALT.fullmatch(text, *piece[:2]):
             head = of = Kind.BULK
@@ -285,6 +290,9 @@ def _head(text: str, phrase: list[Piece]) -> Kind:
         grains = head is Kind.BULK and text[piece.start : piece.end] in _GRAINS
         if piece.kind in _NAMES and not grains:
             head = _next(head, piece.kind, of)
+        if used >= piece.start - 1 and piece.kind in _SHAPED:
+            head = Kind.GOODS
+        used = piece.end if piece.kind is Kind.USE else -2
         kept = of is Kind.STUFF or piece.kind is Kind.FORM
         of = _MADE_OF.get(piece.kind, of if kept else Kind.NOTHING)
     return head
@@ -295,8 +303,13 @@ def _dose(text: str, piece: Piece) -> bool:
     return text[piece.start : piece.end] in ("tablet", "tablets", "tabletten", "錠剤")
 
 
-def _made_of_metal(text: str, piece: Piece, behind: Piece | None = None) -> bool:
-    """Whether a word only says of what the goods right behind it are: metal zipper."""
+def _says_little(text: str, piece: Piece, behind: Piece | None = None) -> bool:
+    """Whether a word of material only says of what, or of which sort, other goods are.
+
+    `metal` before goods (metal zipper); `master` and the like where no other such word follows.
+    """
+    if piece.kind is Kind.FORM and text[piece.start : piece.end] in _WEAK:
+        return behind is None or behind.kind is not Kind.FORM
     if behind is None or text[piece.start : piece.end] not in ("metal", "金属"):
         return False
     return behind.kind is Kind.GOODS and behind.start <= piece.end + 1

@@ -94,7 +94,9 @@ def read_phrase(
     if head is not None and _SHAPES.match(text, head.end):
         head = _magnets(hits, roles, head)
     if head is None or (
-        head.sense.kind in ("form", "substance", "material") and "magnet" not in head.sense.facts
+        head.sense.kind in ("form", "substance", "material")
+        and "magnet" not in head.sense.facts
+        and not ("re_magnet" in head.sense.facts and "magnet" in main)
     ):
         _raw(hits, roles, reading, missing)
     reading.facts["~role"] = (roles[-1] if roles else role, 0)

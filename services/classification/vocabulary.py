@@ -40,6 +40,8 @@ class Kind(StrEnum):
     """A maker of finished goods alone."""
     WORKS = "works"
     """A machine, program or service of any kind."""
+    USE = "use"
+    """What a shape or packing right behind it is for, and goods by that: lunch box, photo film."""
     WORD = "word"
     """A word of ordinary texts."""
     MACHINE = "machine"
@@ -62,13 +64,13 @@ class Piece(NamedTuple):
     kind: Kind
 
 
-_LISTED = tuple(Kind)[:13]
+_LISTED = tuple(Kind)[:14]
 """A word of several classes is of the first."""
 _REMEMBERED = 32_768
 """How many tokens are remembered."""
 _CLASSES = frozenset((Kind.FORM, Kind.PACKING))
 _NAMED = frozenset((Kind.BULK, Kind.STUFF, Kind.PRODUCE, Kind.GOODS))
-_STEMS = frozenset((Kind.WORD, Kind.GOODS, Kind.UNIT, Kind.WORKS))
+_STEMS = frozenset((Kind.WORD, Kind.USE, Kind.GOODS, Kind.UNIT, Kind.WORKS))
 _PART = 3
 """The parts of a word put together have more letters than this."""
 _PREFIXES = (

@@ -31,6 +31,7 @@ _BY_FACT = (
     ("oxide_ware", Kind.STUFF),
 )
 """What a fact makes of a find, whatever its kind: some articles are sold as material as well."""
+_PAIRED = frozenset((Kind.STUFF, Kind.GOODS))
 _MATERIALS = frozenset((Kind.MIX, Kind.BULK, Kind.STUFF))
 _GENERAL = frozenset(("general_centrifuge", "generic_software", "not_re_magnet"))
 """Kinds of goods of makers without number: their names are no doubt."""
@@ -53,8 +54,8 @@ def weigh(vocabulary: Vocabulary, reading: Reading, known: Collection[str]) -> E
             kind = stuff if stuff in _MATERIALS else kind
         if hit.sense.signal and "re" not in known:  # said to be absent, or what the goods are for
             kind = Kind.WORD
-        if kind is Kind.STUFF:
-            sure.append(_paired(vocabulary, text, hit))
+        if kind in _PAIRED:
+            sure.append(_paired(vocabulary, text, hit, kind))
         elif kind:
             sure.append(Piece(hit.start, hit.end, kind))
         else:
@@ -71,14 +72,14 @@ _NEXT = re.compile(r" ([a-zß-ÿ]+)(?![\w'])")
 _LAST = re.compile(r"(?<![\w'])([a-z]+) $")
 
 
-def _paired(vocabulary: Vocabulary, text: str, hit: Hit) -> Piece:
-    """A free material, or what it makes with the word beside it: copper wire, alumina crucible."""
+def _paired(vocabulary: Vocabulary, text: str, hit: Hit, kind: Kind) -> Piece:
+    """A find, or what it makes with the word beside it: copper wire, brake fluid, clay crucible."""
     before = _LAST.search(text, max(0, hit.start - 16), hit.start)
     if before and vocabulary.pair(before[1], text[hit.start : hit.end]) is Kind.GOODS:
         return Piece(before.start(), hit.end, Kind.GOODS)
     after = _NEXT.match(text, hit.end)
     pair = vocabulary.pair(text[hit.start : hit.end], after[1]) if after else Kind.NOTHING
-    return Piece(hit.start, after.end() if after and pair else hit.end, pair or Kind.STUFF)
+    return Piece(hit.start, after.end() if after and pair else hit.end, pair or kind)
 
 
 def _sure(hit: Hit, text: str) -> Kind:

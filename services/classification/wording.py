@@ -5,6 +5,7 @@ import re
 from services.classification.chemistry import systematic
 from services.classification.lexicon import Lexicon
 from services.classification.text import Folded, is_cjk
+from services.classification.vocabulary import Kind
 
 _LATIN = re.compile(r"[a-z]+(?:'[a-z]+)?")
 _WORD_MAX = 45
@@ -36,9 +37,17 @@ def specific(lexicon: Lexicon, text: str) -> bool:
     for match in _LATIN.finditer(_NUMBERED.sub(" ", text)):
         word = match.group()
         vague = word in lexicon.vague_words or word.removesuffix("s") in lexicon.vague_words
-        if 2 < len(word) <= _WORD_MAX and not vague and _VOWEL.search(word):
+        if vague or not 2 < len(word) <= _WORD_MAX:
+            continue
+        if _VOWEL.search(word) or _short(lexicon, word):
             return True
     return any(systematic(match.group()) for match in _NUMBERED.finditer(text))
+
+
+def _short(lexicon: Lexicon, word: str) -> bool:
+    """Whether letters without a vowel are known to name something: mdf, ptfe."""
+    known = lexicon.vocabulary.known(word) if lexicon.vocabulary else Kind.NOTHING
+    return known in (Kind.BULK, Kind.STUFF, Kind.GOODS)
 
 
 def _strange(char: str) -> bool:
