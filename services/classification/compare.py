@@ -1,5 +1,6 @@
 """What changes between two packs, as determinations an officer would notice."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -13,6 +14,7 @@ _FRAME: Final = (
     "unlisted_code", "signals", "exclusion",
 )  # fmt: skip
 """What decides about all rules of a pack together."""
+_LIST_MAX: Final = 8
 
 
 def changes(before: Pack, after: Pack) -> list[dict[str, str]]:
@@ -30,9 +32,19 @@ def changes(before: Pack, after: Pack) -> list[dict[str, str]]:
         one, two = getattr(before, name), getattr(after, name)
         if isinstance(one, BaseModel) and type(one) is type(two):
             out += _differences(f"pack {name}", one, two)
+        elif isinstance(one, Mapping):
+            out += _columns(f"pack {name}", one, two)
         elif one != two:
-            out.append(_change(f"pack {name}", "changed", _plain(one), _plain(two)))
+            out.append(_change(f"pack {name}", "changed", *_sides(one, two)))
     return out
+
+
+def _columns(rule: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[dict[str, str]]:
+    return [
+        _change(rule, key, *_sides(old.get(key), new.get(key)))
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key)
+    ]
 
 
 def _rules(pack: Pack) -> dict[str, Any]:
@@ -52,8 +64,15 @@ def _differences(rule: str, old: BaseModel, new: BaseModel) -> list[dict[str, st
     for name in type(old).model_fields:
         one, two = getattr(old, name), getattr(new, name)
         if name not in _SILENT and one != two:
-            out.append(_change(rule, name, _plain(one), _plain(two)))
+            out.append(_change(rule, name, *_sides(one, two)))
     return out
+
+
+def _sides(one: object, two: object) -> tuple[str, str]:
+    """Both values in words; of long lists what one holds and the other does not."""
+    if isinstance(one, tuple) and isinstance(two, tuple) and max(len(one), len(two)) > _LIST_MAX:
+        one, two = (tuple(each for each in a if each not in b) for a, b in ((one, two), (two, one)))
+    return _plain(one), _plain(two)
 
 
 def _say(rule: Any) -> str:

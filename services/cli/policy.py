@@ -5,14 +5,12 @@ from typing import Annotated, Any
 
 import orjson
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from services.classification.compare import changes
 from services.classification.lexicon import LexiconFile
 from services.classification.pack_file import parse_pack
 from services.classification.pack_set import PackSet, choose
-from services.classification.policy import Pack, PolicyError
+from services.classification.policy import Cited, Pack, PolicyError
 from services.runtime.packs import read_packs
 
 app = typer.Typer(
@@ -28,18 +26,14 @@ def list_packs(json_out: Json = False) -> None:
     if json_out:
         typer.echo(orjson.dumps(rows))
         return
-    table = Table("pack", "regime", "entries", "codes", "effective", "verified until", "digest")
     for row in rows:
-        table.add_row(
-            row["pack"],
-            row["regime"],
-            str(row["entries"]),
-            str(row["listed"]),
-            row["effective"],
-            row["verified_until"] or "no list behind it",
-            row["digest"][:12],
+        until = row["verified_until"]
+        verified = f"verified until {until}" if until else "no list behind it"
+        typer.echo(
+            f"{row['pack']:<33}{row['regime']:<4}{row['entries']:>4} rules "
+            f"{row['listed']:>4} codes  in effect {row['effective']:<24}{verified:<27}"
+            f"{row['digest'][:12]}"
         )
-    Console().print(table)
 
 
 @app.command()
@@ -58,12 +52,27 @@ def show(name: str, json_out: Json = False) -> None:
         periods = ", ".join(f"{p.status} {p.start or ''}..{p.end or ''}" for p in entry.timeline)
         typer.echo(f"  {entry.code or entry.rule:<22}{entry.verdict:<18}{entry.title}  {periods}")
         typer.echo(f"{'':16}[{entry.tag}] {entry.citation}")
-    for negative in pack.negatives:
-        typer.echo(f"  not           {negative.title}  [{negative.tag}] {negative.citation}")
+    for kind, rules in (
+        ("not", pack.negatives),
+        ("destination", pack.destinations),
+        ("end use", pack.end_uses),
+    ):
+        for rule in rules:
+            _show(kind, rule.title, rule)
+    for party in pack.parties:
+        since = f" from {party.start}" if party.start else ""
+        _show("party", f"{', '.join(party.names)}{since}: {party.verdict}", party)
+    if pack.exclusion:
+        _show("exclusion", f"{pack.exclusion.title} ({pack.exclusion.reading})", pack.exclusion)
+    _show("reaches", " ".join(pack.jurisdiction.territory), pack.jurisdiction)
     if pack.listed:
         typer.echo(
             f"  and {len(pack.listed)} listed codes [{pack.listed_tag}] {pack.listed_citation}"
         )
+
+
+def _show(kind: str, text: str, source: Cited) -> None:
+    typer.echo(f"  {kind:<14}{text}  [{source.tag}] {source.citation}")
 
 
 @app.command()

@@ -228,7 +228,11 @@ def test_policy_list_show_validate_diff(tmp_path: Path) -> None:
     names = [row["pack"] for row in json.loads(text)]
     assert code == 0
     assert {"cn-reported@2025-10-09", "us-addendum-reported@2025-10-09"} <= set(names)
-    assert "1C905.b" in policy("show", "cn-gazetted")[1]
+    assert all(name in policy("list")[1] for name in names)
+    shown = policy("show", "cn-gazetted")[1]
+    for said in ("1C905.b", "MP Materials from 2026-06-22", "North Korea", "military end use"):
+        assert said in shown
+    assert "listed_item" in policy("show", "cn-reported")[1]
     assert policy("show", "cn-imagined")[0] == 2
     assert policy("validate")[0] == 0
     bad = tmp_path / "bad.yaml"

@@ -175,6 +175,13 @@ def test_the_days_of_two_versions_meet() -> None:
             check_versions([first.model_copy(update={"effective": moved}), second])
 
 
+def test_a_country_taken_from_the_chart_is_told() -> None:
+    us = next(pack for pack in PACKS if pack.pack == "us-ear")
+    fewer = tuple(country for country in us.chart["NS 1"] if country != "DE")
+    found = changes(us, us.model_copy(update={"chart": {**us.chart, "NS 1": fewer}}))
+    assert found == [{"rule": "pack chart", "what": "NS 1", "before": "('DE',)", "after": "()"}]
+
+
 @pytest.mark.parametrize(
     ("name", "old", "new", "changed"),
     [
