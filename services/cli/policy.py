@@ -1,5 +1,6 @@
 """`exportgate policy`: what the packs say, whether they are sound, what differs between two."""
 
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -129,12 +130,13 @@ def _read() -> tuple[tuple[Pack, ...], tuple[LexiconFile, ...]]:
         raise typer.Exit(3) from error
 
 
-def _packs() -> list[tuple[Pack, str]]:
+@cache
+def _packs() -> tuple[tuple[Pack, str], ...]:
     packs, lexicon = _read()
     keys = {pack.pack: pack.pack for pack in packs}
     found = PackSet(packs, lexicon, keys)
     digests = {ref.pack: ref.digest for ref in found.refs}
-    return [(pack, digests[pack.name]) for pack in packs]
+    return tuple((pack, digests[pack.name]) for pack in packs)
 
 
 def _row(pack: Pack, digest: str) -> dict[str, Any]:
