@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from schemas.classification import Reason, RegimeVerdict, Status, Verdict, gravest
-from services.classification.codes import code_verdict
 from services.classification.days import day_of
 from services.classification.facts import Facts, gather
 from services.classification.item import Item
@@ -92,8 +91,3 @@ def _on(
 def _gravity(outcome: Outcome) -> tuple[int, bool]:
     """Of equally grave days the one past the list's last verified day counts: it holds."""
     return outcome.verdict.decision.gravity, outcome.verdict.status is Status.STALE
-
-
-def verdict_for_code(regime: str, code: str | None, item: Item, packs: PackSet) -> RegimeVerdict:
-    """Say what a confirmed code means for this order; jurisdiction still decides first."""
-    return code_verdict(regime, code, item, packs)

@@ -2,9 +2,10 @@
 
 from schemas.classification import Match, RegimeVerdict
 from services.classification.days import day_of
-from services.classification.facts import Facts, normal_code
+from services.classification.facts import Facts
 from services.classification.item import Item
 from services.classification.pack_set import PackSet
+from services.classification.products import meant
 from services.classification.regime import evaluate_code
 
 
@@ -14,7 +15,7 @@ def code_verdict(regime: str, code: str | None, item: Item, packs: PackSet) -> R
     day = day_of(item.as_of, zone)
     compiled = packs.on(regime, day)
     facts = Facts(content=True)
-    if code and code.strip().upper() not in ("EAR99", "NONE"):
-        match = Match(field="code", text=code, start=0, end=len(code))
-        facts.codes = (("", normal_code(code), match),)
+    usual = meant(code or None)
+    if code and usual:
+        facts.codes = (("", usual, Match(field="code", text=code, start=0, end=len(code))),)
     return evaluate_code(regime, compiled, item, facts, day, packs)

@@ -20,7 +20,8 @@ from schemas.classification import (
 from schemas.orders import Finding, Order, OrderLine, OrderParty, RecheckRequested
 from schemas.reference import product_key
 from schemas.regimes import ZONES
-from services.classification.classify import ENGINE, Classified, classify, verdict_for_code
+from services.classification.classify import ENGINE, Classified, classify
+from services.classification.codes import code_verdict
 from services.classification.days import day_of
 from services.classification.item import Item, Party
 from services.classification.pack_set import PackSet
@@ -303,7 +304,7 @@ def _with_finding(
     `items`: the line on each day that counts. What the code means on the gravest is what it means.
     """
     code = None if finding.code in (None, NONE) else finding.code
-    found = [verdict_for_code(regime, code, item, packs) for item in items]
+    found = [code_verdict(regime, code, item, packs) for item in items]
     stated = max(found, key=lambda each: each.decision.gravity)
     uncertain = verdict.decision is Verdict.REVIEW or verdict.status is Status.STALE
     graver = stated.decision.gravity >= verdict.decision.gravity

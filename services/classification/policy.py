@@ -148,7 +148,6 @@ class EndUse(Cited):
     reason: str
     title: str
     countries: Countries = ()
-    listed_only: bool = False
 
 
 class Exclusion(Cited):

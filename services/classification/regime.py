@@ -28,8 +28,6 @@ class Outcome:
     verdict: RegimeVerdict
     reasons: tuple[Reason, ...]
     missing: tuple[str, ...]
-    intrinsic: Verdict
-    """What the goods are under the regime, jurisdiction left aside."""
 
 
 def evaluate(
@@ -47,10 +45,9 @@ def evaluate(
             draft.next_change = upcoming
     if reached.answer != "no":
         mark_stale(key, pack, draft, day, record)
-    intrinsic = draft.decision
     applies, subject = _apply(key, compiled, item, facts, day, draft, reached, record)
     verdict = _finish(compiled, draft, applies=applies, subject=subject)
-    return Outcome(verdict, tuple(record.reasons), tuple(record.missing), intrinsic)
+    return Outcome(verdict, tuple(record.reasons), tuple(record.missing))
 
 
 _REACHES_MAX = 4096
@@ -296,4 +293,4 @@ def excluded(key: str, outcome: Outcome, others: dict[str, Outcome], packs: Pack
     verdict = outcome.verdict.model_copy(
         update={"decision": V.OVERLAP_EXCLUDED, "routed_to": tuple(routed)}
     )
-    return Outcome(verdict, (*outcome.reasons, reason), outcome.missing, outcome.intrinsic)
+    return Outcome(verdict, (*outcome.reasons, reason), outcome.missing)

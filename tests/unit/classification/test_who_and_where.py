@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from schemas.classification import Verdict
-from services.classification.classify import classify, verdict_for_code
+from services.classification.classify import classify
+from services.classification.codes import code_verdict
 from services.classification.item import Party
 from services.classification.pack_set import PackSet, choose
 from services.runtime.packs import load_packs, read_packs
@@ -185,7 +186,7 @@ def test_a_regime_that_may_or_may_not_reach_does_not_apply_yet() -> None:
 
 
 def test_a_destination_without_a_row_in_the_chart_is_reviewed() -> None:
-    found = verdict_for_code("US", "1C003", line("x", destination="GL", **US), BOTH)
+    found = code_verdict("US", "1C003", line("x", destination="GL", **US), BOTH)
     assert found.decision == R
 
 
@@ -297,7 +298,7 @@ def test_the_graver_day_counts_and_the_nearest_change_is_kept() -> None:
 def test_a_confirmed_code_means(
     regime: str, code: str | None, changes: dict[str, Any], wanted: tuple[str, str, str]
 ) -> None:
-    found = verdict_for_code(regime, code, line("anything", **changes), BOTH)
+    found = code_verdict(regime, code, line("anything", **changes), BOTH)
     assert (found.decision, found.status, found.license_type) == wanted
 
 
