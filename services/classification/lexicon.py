@@ -31,6 +31,8 @@ HEADS = frozenset(
     ("substance", "material", "form", "article", "equipment", "software", "technology", "aid")
 )
 Terms = Mapping[str, tuple[str, ...]]
+_COMMON = ("purity",)
+"""What grades say that most texts about material have."""
 
 
 def _words(value: object) -> object:
@@ -212,8 +214,10 @@ class Lexicon:
             for file in files
             for g in file.grades
         )
-        every = "|".join(g.pattern for file in files for g in file.grades)
-        self.any_grade = re.compile(rf"(?<![a-z0-9.])(?:{every or '(?!)'})(?![a-z0-9])")
+        rare = "|".join(g.pattern for _, g in self.grades if g.facts != _COMMON)
+        self.any_grade = re.compile(rf"(?<![a-z0-9.])(?:{rare or '(?!)'})(?![a-z0-9])")
+        """Whether any but the common ones is there: they are thirty, and each is a search."""
+        self.common_grades = tuple(each for each in self.grades if each[1].facts == _COMMON)
         self.units = frozenset(fold_term(unit) for file in files for unit in file.units)
         self.fuzzy = tuple((name, symbol) for file in files for name, symbol in file.fuzzy.items())
         self.not_misspelt = frozenset(word for file in files for word in file.not_misspelt)

@@ -312,9 +312,8 @@ def derive(lexicon: Lexicon, facts: dict[str, _T]) -> None:
 
 
 def _grades(lexicon: Lexicon, text: str, reading: Reading) -> None:
-    if lexicon.any_grade.search(text) is None:
-        return
-    for pattern, grade in lexicon.grades:
+    named = lexicon.any_grade.search(text) is not None
+    for pattern, grade in lexicon.grades if named else lexicon.common_grades:
         if grade.needs and grade.needs not in reading.facts:
             continue
         match = pattern.search(text)
