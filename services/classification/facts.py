@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
 
+from schemas.base import assembled
 from schemas.classification import Match, Reason
 from services.classification.item import Item
 from services.classification.lexicon import Lexicon
@@ -124,11 +125,12 @@ def _text_code(reading: Reading, code: str, start: int, end: int) -> tuple[str, 
 
 def _match(name: str, reading: Reading, start: int, end: int) -> Match:
     first, last = reading.folded.span(start, end)
-    return Match(field=name, text=reading.folded.origin[first:last], start=first, end=last)
+    text = reading.folded.origin[first:last]
+    return assembled(Match, {"field": name, "text": text, "start": first, "end": last})
 
 
 def _whole(name: str, value: str) -> Match:
-    return Match(field=name, text=value, start=0, end=len(value))
+    return assembled(Match, {"field": name, "text": value, "start": 0, "end": len(value)})
 
 
 def _take(facts: Facts, reading: Reading, name: str) -> None:
