@@ -1,8 +1,9 @@
 """Verify and what-if beside a bare read of the same archive: `python -m tests.bench.replay`.
 
 The bare read is pyarrow decoding every column of every segment in one process: what anything that
-looks at the archive must at least do. Rates are orders a second of wall time; memory is the sum of
-the peaks of all processes at work. The last line is one JSON object.
+looks at the archive must at least do. Rates are orders a second of wall time; memory is the most
+that all processes had at once, what they share counted once (PSS, looked at every half second; the
+bench reads it under Linux). The last line is one JSON object.
 """
 
 import argparse
@@ -21,16 +22,16 @@ from services.replay.manifest import read_manifest
 from tests.audit.making import make, say
 
 PROCESSES = 2
-PEAK = """
+LOOK_EVERY_S = 0.5
+SPENT = """
 import resource, runpy, sys, time
 sys.argv = sys.argv[1:]
 try:
     runpy.run_module("services.cli", run_name="__main__", alter_sys=True)
 finally:
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     spent = time.process_time() + children.ru_utime + children.ru_stime
-    sys.stderr.write(f"peak {own} {children.ru_maxrss} {round(spent * 1000)}\\n")
+    sys.stderr.write(f"spent {round(spent * 1000)}\\n")
 """
 
 
@@ -54,15 +55,44 @@ class Done(NamedTuple):
 
 def run(*arguments: str) -> Done:
     """Run a command."""
-    began = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-c", PEAK, "exportgate", *arguments, "--json"],
-        capture_output=True, check=True, env=os.environ,
-    )  # fmt: skip
-    seconds = time.monotonic() - began
-    own, child, cpu_ms = map(int, done.stderr.decode().rsplit("peak ", 1)[1].split()[:3])
-    told = json.loads(done.stdout.splitlines()[-1])
-    return Done(seconds, cpu_ms, (own + PROCESSES * child) // 1024, told)
+    began, peak_kb = time.monotonic(), 0
+    with tempfile.TemporaryFile() as told, tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            [sys.executable, "-c", SPENT, "exportgate", *arguments, "--json"],
+            stdout=told, stderr=said, env=os.environ,
+        )  # fmt: skip
+        while True:
+            try:
+                code = process.wait(LOOK_EVERY_S)
+                break
+            except subprocess.TimeoutExpired:
+                peak_kb = max(peak_kb, sum(map(pss_kb, family(process.pid))))
+        seconds = time.monotonic() - began
+        told.seek(0)
+        said.seek(0)
+        words = said.read().decode()
+        assert code == 0, words
+        cpu_ms = int(words.rsplit("spent ", 1)[1].split()[0])
+        return Done(seconds, cpu_ms, peak_kb // 1024, json.loads(told.read().splitlines()[-1]))
+
+
+def family(pid: int) -> list[int]:
+    """A process and all that it began."""
+    try:
+        tasks = Path(f"/proc/{pid}/task").iterdir()
+        children = [int(each) for task in tasks for each in (task / "children").read_text().split()]
+    except OSError:
+        return []
+    return [pid, *(each for child in children for each in family(child))]
+
+
+def pss_kb(pid: int) -> int:
+    """What a process has resident, its share of what it shares with others (kB)."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
 
 def measure(root: Path) -> dict[str, Any]:
