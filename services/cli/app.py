@@ -7,6 +7,7 @@ import structlog
 import typer
 from pydantic import ValidationError
 
+from services.classification.source import PolicyError
 from services.runtime.errors import Unavailable, Unusable
 from services.runtime.settings import settings
 
@@ -121,4 +122,7 @@ def main() -> None:
         app()
     except (Unusable, Unavailable) as error:
         sys.stderr.write(f"exportgate: {error}\n")
+        sys.exit(EXIT_UNUSABLE)
+    except PolicyError as error:
+        sys.stderr.write(f"exportgate: pack unusable: {error}\n")
         sys.exit(EXIT_UNUSABLE)

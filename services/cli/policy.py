@@ -168,9 +168,9 @@ def load(name: str) -> Pack:
     if not name.endswith((".yaml", ".yml")):
         return find(name)
     try:
-        return parse_pack(Path(name).read_text(encoding="utf-8"), name)
+        return parse_pack(Path(name).read_text(encoding="utf-8"), name, _read()[1])
     except PolicyError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
-    except OSError as error:
-        raise typer.BadParameter(f"cannot read {name}: {error.strerror}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"cannot read {name}: {error}") from error

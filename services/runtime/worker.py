@@ -22,6 +22,7 @@ from aiohttp import web
 from faust.app.base import BootStrategy
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from services.classification.source import PolicyError
 from services.runtime import metrics
 from services.runtime.codec import Read, Send
 from services.runtime.errors import Fatal, Unavailable, Unusable
@@ -81,10 +82,11 @@ def _exit_code(name: str, error: BaseException | None) -> int:
         return 0
     if isinstance(error, SystemExit):
         return int(error.code or 0)
-    expected = isinstance(error, Fatal | Unavailable)
+    expected = isinstance(error, Fatal | Unavailable | PolicyError)
     text = f"{type(error).__name__}: {error}"
     log.error("cannot go on", service=name, error=text, exc_info=None if expected else error)
-    return EXIT_UNUSABLE if isinstance(error, Unusable | Unavailable) else EXIT_FATAL
+    unusable = isinstance(error, Unusable | Unavailable | PolicyError)
+    return EXIT_UNUSABLE if unusable else EXIT_FATAL
 
 
 def _leave(code: int) -> NoReturn:

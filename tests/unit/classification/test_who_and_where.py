@@ -114,6 +114,8 @@ CASES: list[tuple[str, str | None, dict[str, Any], dict[str, str]]] = [
      {"hs_code": "8505111000"}, {"CN-GAZETTED": R}),
     ("HS of magnets, a name in no known language", "neodímium mágnes",
      {"hs_code": "8505111000"}, {"CN-GAZETTED": R}),
+    ("HS of magnets of any kind, finished goods", "Headphones", {"hs_code": "850511"}, {"CN": R}),
+    ("the same, said to be ferrite", "Ferrite magnets", {"hs_code": "850511"}, {"CN": N}),
     ("composition by name", "Steel rod", {"composition": (("Dysprosium", 2),)}, {"CN": L}),
     ("composition by formula", "Steel rod", {"composition": (("Dy2O3", 2),)}, {"CN": L}),
     ("composition, full width", "Steel rod", {"composition": (("Ｄｙ", 2),)}, {"CN": L}),
@@ -178,6 +180,12 @@ def test_each_case_is_decided_as_written(
 )
 def test_a_missing_fact_is_named(text: str, changes: dict[str, Any], fact: str) -> None:
     assert fact in classify(line(text, **changes), BOTH).missing
+
+
+@pytest.mark.parametrize("key", ["CN", "CN-GAZETTED"])
+def test_goods_without_rare_earths_are_not_told_to_contain_them(key: str) -> None:
+    reasons = classify(line("Steel rods, 12 mm"), BOTH).reasons
+    assert [r.code for r in reasons if r.regime == key] == ["NOT_NAMED"]
 
 
 def test_a_regime_that_may_or_may_not_reach_does_not_apply_yet() -> None:
