@@ -48,8 +48,9 @@ def _of_archive(order: str, folder: Path) -> tuple[str, bytes]:
     archive = open_archive(folder)
     found = [order] if "/" in order else keys_of(archive, order)
     if len(found) != 1:
-        named = ", ".join(found) if found else "none"
-        raise ArchiveError(f"{order} is not one order: {named}")
+        if not found:
+            raise ArchiveError(f"{folder}: no order {order} was decided on")
+        raise ArchiveError(f"{order} is an order of several sources: say {' or '.join(found)}")
     return found[0], make(found[0], of_archive(archive))
 
 

@@ -1,12 +1,13 @@
 """`exportgate what-if`: what another law, license book or price level would have done."""
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -31,7 +32,7 @@ def what_if(  # noqa: PLR0913 - one option a question
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="this day's law for all orders")
     ] = None,
     licenses: Annotated[Path | None, typer.Option(help="this license book instead")] = None,
-    prices: Annotated[str, typer.Option(help="+15%, -5%")] = "0%",
+    prices: Annotated[str, typer.Option(help="+15%, -5%, or both ends: +10-20%")] = "0%",
     base_cn: Annotated[str, typer.Option(help="what it is compared with")] = "reported",
     base_pack: Packs = None,
     base_licenses: Annotated[
@@ -54,34 +55,51 @@ def what_if(  # noqa: PLR0913 - one option a question
                     policies=policies)  # fmt: skip
     book = _book(licenses) if licenses is not None else base_book
     packs = pack if pack or cn else base_pack
-    other = Scenario("what if", choice_of(cn or base_cn), _packs(packs), day,
-                     _factor(prices), book, policies)  # fmt: skip
-    _check(base, other)
-    result = _compared(stream, (base, other), processes or os.cpu_count() or 1)
-    result["judged_by"] = {
-        "policies": "archive" if policies is not None else "release",
-        "settings_changed": changes,
-    }
-    result["question"] = {
-        "cn": other.cn, "packs": packs or [], "law_of": str(day) if day else None,
-        "prices": str(other.prices), "licenses": str(licenses) if licenses else None,
-        "base": {"cn": base.cn, "packs": base_pack or [],
-                 "licenses": str(base_licenses) if base_licenses else None},
-    }  # fmt: skip
+    others = [
+        Scenario("what if", choice_of(cn or base_cn), _packs(packs), day, factor, book, policies)
+        for factor in _factors(prices)
+    ]
+    _check(base, *others)
+    of_base = base_licenses or (licenses if stream.is_file() else None)
+    results = []
+    for other in others:
+        result = _compared(stream, (base, other), processes or os.cpu_count() or 1)
+        result["judged_by"] = {
+            "policies": "archive" if policies is not None else "release",
+            "settings_changed": changes,
+        }
+        result["question"] = {
+            "cn": other.cn, "packs": packs or [], "law_of": str(day) if day else None,
+            "prices": str(other.prices), "licenses": str(licenses) if licenses else None,
+            "base": {"cn": base.cn, "packs": base_pack or [],
+                     "licenses": str(of_base) if of_base else None},
+        }  # fmt: skip
+        results.append(result)
+    _tell(results, as_json=as_json)
+
+
+def _tell(results: list[dict[str, Any]], *, as_json: bool) -> None:
+    """Tell one comparison, or both ends of a range of prices."""
     if as_json:
-        emit(result)
-    else:
+        emit(results[0] if len(results) == 1 else {"range": results})
+        return
+    for result in results:
         print_report(result)
 
 
-def _factor(text: str) -> Decimal:
-    try:
-        percent = Decimal(text.strip().removesuffix("%"))
-    except InvalidOperation as error:
-        raise typer.BadParameter(f"{text!r} is no percentage", param_hint="--prices") from error
-    if not Decimal(-100) < percent <= Decimal(10_000):
+_PERCENT: Final = re.compile(r"([+-]?[0-9]+(?:[.][0-9]+)?)(?:-([0-9]+(?:[.][0-9]+)?))?%?")
+
+
+def _factors(text: str) -> list[Decimal]:
+    """The factors of `+15%`, or of both ends of `+10-20%`."""
+    match = _PERCENT.fullmatch(text.strip())
+    if match is None:
+        raise typer.BadParameter(f"{text!r} is no percentage", param_hint="--prices")
+    sign = -1 if match[1].startswith("-") else 1
+    ends = [Decimal(match[1])] + ([sign * Decimal(match[2])] if match[2] else [])
+    if not all(Decimal(-100) < percent <= Decimal(10_000) for percent in ends):
         raise typer.BadParameter("above -100 %, at most 10,000 %", param_hint="--prices")
-    return 1 + percent / 100
+    return [1 + percent / 100 for percent in ends]
 
 
 def _packs(named: list[str] | None) -> tuple[str, ...]:

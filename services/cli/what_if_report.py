@@ -8,8 +8,15 @@ from services.cli.output import OUT, table
 SHOWN: Final = 12
 BAR: Final = 24
 MATERIALS: Final = "an order counts under every material in it, with the value of those lines"
-REASONS: Final = "of the first hold in the slower course; an order with two counts under both"
-RUN_OUT: Final = "the first day that one could not cover what was asked, or had nothing left"
+REASONS: Final = "why one course held it when the other let it go; two reasons count under both"
+OFFICERS: Final = (
+    "Officers' recorded acts are replayed. Where the hold they were for is another, they have no "
+    "effect, so what is held is the upper bound."
+)
+RUN_OUT: Final = (
+    "the first day that one could not cover what was asked, or had nothing left; what was set "
+    "aside and not shipped has come back since"
+)
 
 
 def print_report(result: dict[str, Any]) -> None:
@@ -23,8 +30,10 @@ def print_report(result: dict[str, Any]) -> None:
     OUT.print(f"  at the end, what if:  {_counts(result['totals']['other'])}")
     for line in _judged(result["judged_by"]):
         OUT.print(line)
-    _group("Newly held", result["newly_held"], result, ("later", "are"))
-    _group("Freed", result["freed"], result, ("sooner", "were"))
+    _group("Newly held", result["newly_held"], result, "later")
+    _group("Freed", result["freed"], result, "sooner")
+    _breaches(result["new_breaches"])
+    OUT.print(OFFICERS)
     if result["unvalued_lines"]:
         OUT.print(f"{result['unvalued_lines']:,} lines state no value: theirs is unknown, not 0")
     for by, note in (("destination", ""), ("customer", ""), ("material", MATERIALS),
@@ -37,15 +46,17 @@ def print_report(result: dict[str, Any]) -> None:
 def _law(question: dict[str, Any]) -> str:
     """Name the law, the book and the prices of a course."""
     packs = [name.partition("\n")[0] for name in question["packs"]]
+    cn = question["cn"]
+    reading = "both readings" if cn == "both" else f"the {cn} reading"
     law = f"{', '.join(packs)} on all days" if packs else (
-        f"the {question['cn']} reading of the Chinese lists, as in force on each day"
+        f"{reading} of the Chinese lists, as in force on each day"
     )  # fmt: skip
     if question.get("law_of"):
         law += f", the law of {question['law_of']} on all days"
     if question.get("licenses"):
         law += f", the licenses of {question['licenses']}"
     factor = Decimal(question.get("prices") or 1)
-    return law if factor == 1 else f"{law}, prices {(factor - 1) * 100:+f} %"
+    return law if factor == 1 else f"{law}, prices {((factor - 1) * 100).normalize():+f} %"
 
 
 def _judged(by: dict[str, Any]) -> list[str]:
@@ -63,22 +74,33 @@ def _counts(totals: dict[str, int]) -> str:
     return ", ".join(f"{count:,} {word.lower()}" for word, count in sorted(totals.items()))
 
 
-def _group(
-    name: str, group: dict[str, Any], result: dict[str, Any], words: tuple[str, str]
-) -> None:
+def _group(name: str, group: dict[str, Any], result: dict[str, Any], when: str) -> None:
     """One side of the difference in one sentence."""
-    orders, (when, never) = group["orders"], words
+    orders, never = group["orders"], group["never"]
     if not orders:
         OUT.print(f"{name}: none")
         return
     share = Decimal(orders * 100) / result["orders"]
     days = Decimal(group["days"])
     worth = _money(group["value"], result["value"])
-    text = (f"{name}: {orders:,} orders ({share:,.1f} %), {worth}, released "
+    text = (f"{name}: {_orders(orders)} ({share:,.1f} %), {worth}, released "
             f"{days / orders:,.0f} days {when} on average, {days:,.0f} in all")  # fmt: skip
-    if group["never"]:
-        text += f"; {group['never']:,} of them {never} not released by the end"
+    if never:
+        other = "" if when == "later" else "otherwise "
+        text += f"; {never:,} of them {other}not at all, counted to the end of the stream"
     OUT.print(text)
+
+
+def _orders(count: int) -> str:
+    return f"{count:,} order{'s' if count != 1 else ''}"
+
+
+def _breaches(new: dict[str, int]) -> None:
+    """Shipments keep their moments: what had no release then could not have left."""
+    for which, name in (("other", "What if"), ("base", "As it was")):
+        if new[which]:
+            OUT.print(f"{name}: {_orders(new[which])} more shipped without a release, at the "
+                      "moment on record: closed above, though it could not have left")  # fmt: skip
 
 
 def _money(value: dict[str, str], of: dict[str, str] | None = None) -> str:
@@ -127,7 +149,7 @@ def _licenses(rows: list[dict[str, Any]]) -> None:
             drawn.append((row["license_id"], _day(base), _left(base), _day(other), _left(other)))
     if drawn:
         more = f", first {SHOWN} of {len(drawn)}" if len(drawn) > SHOWN else ""
-        table(f"Licenses that run out{more}: {RUN_OUT}",
+        table(f"Licenses that fall short{more}: {RUN_OUT}",
               ("license", "as it was", "left at the end", "what if", "left at the end"),
               drawn[:SHOWN])  # fmt: skip
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from schemas.base import plain
 from services.replay.apart import Apart
 from services.replay.goods import UNSTATED, Goods, Money, add_money
 from services.replay.in_order import side_by_side
+from services.replay.standing import Ahead, ahead
 from services.replay.what_if import Course, Run
 
 DAY: Final = Decimal(86_400)
@@ -60,6 +61,8 @@ class Impact:
     """destination, customer, material, reason: by name, (newly held, freed)."""
     divergences: list[dict[str, Any]] = field(default_factory=list)
     diverging: int = 0
+    breaches: list[int] = field(default_factory=lambda: [0, 0])
+    """Orders that were shipped without a release: in the base alone, in the other alone."""
 
 
 def impact(
@@ -85,29 +88,25 @@ def _compare(found: Impact, key: str, one: Run, two: Run, own: Goods | None, end
     _note_divergence(found, key, one, two)
     if own is None:
         return
-    if one.released_at and _later(two.released_at, one.released_at):
-        _count(found, own, 0, two, (two.released_at or end) - one.released_at)
-    elif two.released_at and _later(one.released_at, two.released_at):
-        _count(found, own, 1, one, (one.released_at or end) - two.released_at)
+    if one.breached != two.breached:
+        found.breaches[two.breached] += 1
+    ways = ahead(one, two, end)
+    side = max((0, 1), key=lambda at: (ways[at].time, ways[at].never))
+    if ways[side].time or ways[side].never:
+        _count(found, own, side, ways[side])
 
 
-def _later(moment: datetime | None, than: datetime) -> bool:
-    return moment is None or moment > than
-
-
-def _count(found: Impact, own: Goods, side: int, slower: Run, delay: timedelta) -> None:
-    days = Decimal(int(delay.total_seconds())) / DAY
-    never = slower.released_at is None
-    (found.held, found.freed)[side].add(own.value, days, never=never)
-    reasons = next((codes for word, _, codes in slower.decisions if word == "HELD"), ())
+def _count(found: Impact, own: Goods, side: int, way: Ahead) -> None:
+    days = Decimal(int(way.time.total_seconds())) / DAY
+    (found.held, found.freed)[side].add(own.value, days, never=way.never)
     for by, name, value in [
         ("destination", own.destination, own.value),
         ("customer", own.customer, own.value),
         *(("material", name, value) for name, value in own.materials),
-        *(("reason", code, own.value) for code in reasons or (UNSTATED,)),
+        *(("reason", code, own.value) for code in way.why or (UNSTATED,)),
     ]:
         groups = found.by[by].setdefault(name, (Group(), Group()))
-        groups[side].add(value, days, never=never)
+        groups[side].add(value, days, never=way.never)
 
 
 def _note_divergence(found: Impact, key: str, one: Run, two: Run) -> None:
@@ -156,6 +155,7 @@ def report(
             {"license_id": name, "base": _license(base, name), "other": _license(other, name)}
             for name in licenses
         ],
+        "new_breaches": dict(zip(("base", "other"), found.breaches, strict=True)),
         "diverging": found.diverging, "divergences": found.divergences,
     }  # fmt: skip
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from schemas.base import changed
 from schemas.checks import ReservationGranted, ReservationRefused
-from schemas.decisions import Decided, OrderReleased
+from schemas.decisions import BreachRaised, Decided, OrderClosed, OrderReleased
 from schemas.envelope import Recorded
 from schemas.licenses import LicenseGranted, LicenseTerms
 from schemas.orders import Order, OrderShipped
@@ -36,6 +36,8 @@ from services.runtime.policies import read_ladder
 
 EXHAUSTED: Final = "LICENSE_EXHAUSTED"
 TOLD_EVERY: Final = 2_000
+CANCELLED: Final = ("cancelled",)
+"""What an order is closed for whose goods stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +60,15 @@ class Scenario:
 
 @dataclass(slots=True)
 class Run:
-    """What came of one order: its decisions, and when it was first let go."""
+    """What came of one order: its decisions, each with its reasons, and when it was first let go.
+
+    A closed order's reason is how it ended: shipped or cancelled.
+    """
 
     decisions: list[tuple[str, datetime, tuple[str, ...]]] = field(default_factory=list)
     released_at: datetime | None = None
+    breached: bool = False
+    """Whether something was shipped that was not released."""
 
 
 @dataclass(slots=True)
@@ -208,12 +215,16 @@ class Running:
 
     def _decided(self, record: Recorded[Any]) -> None:
         event = record.event
-        if not isinstance(event, Decided):
-            return
         run = self.course.runs.get(record.key)
+        if not isinstance(event, Decided):
+            if run is not None and isinstance(event, BreachRaised):
+                run.breached = True
+            return
         if run is None:
             run = self.course.runs[record.key] = Run()
         codes = tuple(dict.fromkeys(reason.code.value for reason in event.reasons))
+        if isinstance(event, OrderClosed) and event.cause is not None:
+            codes = (event.cause,)
         run.decisions.append((event.decision, record.logged_at, _shared(codes)))
         if run.released_at is None and isinstance(event, OrderReleased):
             run.released_at = record.logged_at

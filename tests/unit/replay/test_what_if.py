@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 
 from schemas.decisions import Decided
 from schemas.licenses import LicenseGranted
-from schemas.orders import Order, OrderPlaced
+from schemas.orders import Order, OrderCancelled, OrderPlaced
 from schemas.topics import ORDERS
 from services.classification.orders import Classifier
 from services.cli.app import _register, app
@@ -110,8 +111,15 @@ def brute(said: list[Input], scenario: Scenario) -> dict[str, list[tuple[str, da
         else None
     )
     for each in said:
+        sim.pass_until(each.at)
         sim.say(each)
     return found
+
+
+def stands(decisions: list[tuple[str, datetime]], moment: datetime) -> bool:
+    """Whether an order stood released at a moment. Without shipments, what is closed was not."""
+    said = [word for word, at in decisions if at <= moment]
+    return said[-1:] == ["RELEASED"]
 
 
 def test_the_seed_question_adds_up_to_a_recount(inputs: list[Input]) -> None:
@@ -126,15 +134,20 @@ def test_the_seed_question_adds_up_to_a_recount(inputs: list[Input]) -> None:
     end = max(each.at for each in kept)
     held: dict[str, list[Any]] = defaultdict(lambda: [0, 0, Decimal(0), timedelta(0)])
     for key in was:
-        first = next((at for word, at in was[key] if word == "RELEASED"), None)
-        then = next((at for word, at in would[key] if word == "RELEASED"), None)
-        if first is None or (then is not None and then <= first):
+        moments = sorted({at for _, at in was[key] + would[key]} | {end})
+        lost, won = (
+            sum(((until - at) for at, until in pairwise(moments)
+                 if stands(one[key], at) and not stands(other[key], at)), timedelta(0))
+            for one, other in ((was, would), (would, was))
+        )  # fmt: skip
+        never = stands(was[key], end) and not stands(would[key], end)
+        if (lost, never) <= (won, False):
             continue
         for name in ("all", goods[key].destination):
             held[name][0] += 1
-            held[name][1] += then is None
+            held[name][1] += never
             held[name][2] += sum(amount for _, amount in goods[key].value)
-            held[name][3] += (then or end) - first
+            held[name][3] += lost
     whole = told["newly_held"]
     assert held["all"][0] > 10
     assert as_counted(whole) == counted(held["all"])
@@ -182,6 +195,37 @@ def as_counted(group: dict[str, Any]) -> tuple[int, int, Decimal, float]:
     """A group of a report in the same form."""
     value = sum((Decimal(amount) for amount in group["value"].values()), Decimal(0))
     return group["orders"], group["never"], value, float(group["days"])
+
+
+def test_a_release_that_the_law_ends_is_newly_held_for_what_it_is_held_for_then() -> None:
+    """Released in both before the rule; under it the release ends, and nothing lets it go again."""
+    at = datetime(2025, 10, 1, 8, tzinfo=UTC)
+    said = [
+        Input(ORDERS.name, "erp/o1", placed("o1"), "e1", "erp", at, at),
+        Input(ORDERS.name, "erp/o2", OrderCancelled(order_source="erp", order_id="o2", revision=1),
+              "e2", "erp", at + timedelta(days=60), at + timedelta(days=60)),
+    ]  # fmt: skip
+    before, reported = (
+        course_of(Scenario("b", packs=(BEFORE,)), said, SETTINGS),
+        course_of(Scenario("r"), said, SETTINGS),
+    )
+
+    told = told_of(before, reported, goods_of(said).goods)
+
+    assert told["newly_held"]["orders"] == told["newly_held"]["never"] == 1
+    assert [row["name"] for row in told["by_reason"]] == ["NO_LICENSE"]
+    assert 50 < Decimal(told["newly_held"]["days"]) < 54
+
+
+def test_what_could_not_have_left_is_said(inputs: list[Input]) -> None:
+    """Shipments keep their moments, also of orders that another law would still have held."""
+    none = course_of(Scenario("none", licenses=()), inputs, SETTINGS)
+    as_it_was = course_of(Scenario("as it was"), inputs, SETTINGS)
+
+    told = told_of(as_it_was, none, goods_of(inputs).goods)
+
+    assert told["new_breaches"]["other"] > 5
+    assert told["new_breaches"]["base"] == 0
 
 
 def test_a_smaller_book_runs_out_sooner_and_says_when() -> None:
@@ -311,6 +355,14 @@ def test_an_erp_file_is_enough(tmp_path: Path) -> None:
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["orders"] == 60
     assert told["question"]["cn"] == "gazetted"
+    assert told["question"]["base"]["licenses"] == str(licenses), "both courses have this book"
+
+    both = CliRunner().invoke(app, ["what-if", str(file), "--prices", "+10-20%", "--json"])
+
+    ends = [each["question"]["prices"] for each in json.loads(both.stdout)["range"]]
+    assert [Decimal(end) for end in ends] == [Decimal("1.1"), Decimal("1.2")]
+    wrong = CliRunner().invoke(app, ["what-if", str(file), "--prices", "10 to 20"])
+    assert wrong.exit_code == 2
 
 
 def test_a_bad_file_is_refused_by_line(tmp_path: Path) -> None:
