@@ -87,6 +87,8 @@ def read(lexicon: Lexicon, original: str, *, purpose_only: bool = False) -> Read
     hits += _split(lexicon, text)
     signs = {hit.end + 1 for hit in hits if hit.sense.signal}
     hits = [_graded(text, hit) for hit in hits if not _bears(text, hit, signs)]
+    if any("phosphor" in hit.sense.facts for hit in hits):
+        hits = [_hosting(hit) for hit in hits]
     hits.sort(key=lambda h: (h.start, -h.end))
     if purpose_only:
         for place, hit in enumerate(hits):
@@ -109,7 +111,7 @@ def read(lexicon: Lexicon, original: str, *, purpose_only: bool = False) -> Read
 
 
 _GRADE_WORD = Sense("grade_word", "other", ("grade_word",), signal=False)
-_GRADE = re.compile(r" ?(?:grade(?![a-z])|级)")
+_GRADE = re.compile(r" ?(?:grade(?![a-z])|级|phosphors?(?![a-z])|荧光粉)")
 _ANY_GRADE = re.compile(r" grade(?![a-z]| ?[:n]? ?\d)")
 _FEED = re.compile(r" ?(?:原料|级|feedstock|raw material|grade(?![a-z]))")
 """`magnet grade N42` is a magnet; `alloy, magnet grade` is none."""
@@ -124,6 +126,15 @@ def _graded(text: str, hit: Hit) -> Hit:
     if pattern and not hit.sense.signal and pattern.match(text, hit.end):
         return hit._replace(sense=_GRADE_WORD)
     return hit
+
+
+def _hosting(hit: Hit) -> Hit:
+    """Read a crystal beside the word phosphor as what the phosphor is made of: LuAG phosphor."""
+    sense = hit.sense
+    if sense.kind != "article" or not {"optics", "re"} <= set(sense.facts):
+        return hit
+    facts = tuple(fact for fact in sense.facts if fact != "optics")
+    return hit._replace(sense=Sense(sense.name, "substance", facts, signal=True))
 
 
 def _bears(text: str, hit: Hit, signs: set[int]) -> bool:

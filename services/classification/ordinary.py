@@ -6,7 +6,7 @@ name); and beside finished goods no phrase speaks of a material by an unknown na
 """
 
 import re
-from itertools import pairwise, repeat, zip_longest
+from itertools import pairwise, repeat
 from typing import NamedTuple
 
 from services.classification.cutting import COUNTED, MACHINES, phrases_of
@@ -34,6 +34,8 @@ _SAYING = frozenset(
     (Kind.GOODS, Kind.PRODUCE, Kind.BULK, Kind.STUFF, Kind.MAKER, Kind.USE, Kind.WORD)
 )
 """What tells one machine or program from another."""
+_DOSES = frozenset(("tablet", "tablets", "tabletten", "錠剤"))
+"""In what a medicine comes, where a medicine stands before it."""
 _WEAK = frozenset(("master", "compact", "complex", "stream", "bloom", "raw"))
 _SHAPED = frozenset((Kind.SHAPE, Kind.PACKING))
 _SETS = frozenset(
@@ -131,17 +133,18 @@ def evidence(text: str, found: list[Piece], *, firm: bool, pure: bool) -> Eviden
     `firm`: a rule has named the goods, of a kind whose makers' names are many. `pure`: a purity is
     stated, as of a material.
     """
-    phrases = list(phrases_of(text, _media(found)))
+    kinds = {piece.kind for piece in found}
+    phrases = list(phrases_of(text, _media(found, kinds)))
     heads = [
         Kind.NOTHING if _only_packs(phrase, phrases) else _head(text, phrase) for phrase in phrases
     ]
-    strangers = any(piece.kind in _STRANGERS for piece in found)
+    strangers = not kinds.isdisjoint(_STRANGERS)
     if (strangers or Kind.SHAPE in heads) and ";" not in text:  # there the material comes first
         heads = [
             Kind.NOTHING if _finish(text, phrase) else head
             for phrase, head in zip(phrases, heads, strict=True)
         ]
-    made = Kind.FORM not in heads and any(piece.kind is Kind.MAKER for piece in found)
+    made = Kind.FORM not in heads and Kind.MAKER in kinds
     goods = Kind.GOODS in heads and (
         (";" in text and heads[0] is Kind.GOODS)
         or not any(map(_unnamed, heads, phrases, repeat(text)))
@@ -149,8 +152,10 @@ def evidence(text: str, found: list[Piece], *, firm: bool, pure: bool) -> Eviden
     finished = firm or made or goods
     named = finished or not _MATTER.isdisjoint(heads)
     named = named or (Kind.WORKS in heads and any(map(_says, found)))
-    named = named or any(map(_sorted, heads, phrases, repeat(text)))
+    named = named or (Kind.UNIT in heads and any(map(_sorted, heads, phrases, repeat(text))))
     named = named or REFERENCE.search(text) is not None
+    if not strangers:
+        return Evidence(named)
     bulk = not finished and _MATERIALS.isdisjoint(heads) and any(map(_bulk, heads, phrases))
     numbered = not MACHINES.isdisjoint(heads) and _MATERIALS.isdisjoint(heads)
     for phrase, head in zip(phrases, heads, strict=True):
@@ -162,11 +167,11 @@ def evidence(text: str, found: list[Piece], *, firm: bool, pure: bool) -> Eviden
     return Evidence(named)
 
 
-def _media(found: list[Piece]) -> list[Piece]:
+def _media(found: list[Piece], kinds: set[Kind]) -> list[Piece]:
     """Say of each medium what it is: packing where anything is open or a program, else goods."""
-    if all(piece.kind is not Kind.MEDIUM for piece in found):
+    if Kind.MEDIUM not in kinds:
         return found
-    packs = any(piece.kind in _OPEN or piece.kind is Kind.WORKS for piece in found)
+    packs = Kind.WORKS in kinds or not kinds.isdisjoint(_OPEN)
     kind = Kind.PACKING if packs else Kind.GOODS
     return [piece._replace(kind=kind) if piece.kind is Kind.MEDIUM else piece for piece in found]
 
@@ -236,8 +241,8 @@ def _strange(
         if sign and place and _salt(text, phrase[place - 1], piece):
             return piece
         beside = phrase[place + 1].kind if place + 1 < len(phrase) else Kind.NOTHING
-        metal = place + 1 < len(phrase) and _says_little(text, *phrase[place + 1 : place + 3])
-        named = (beside in _CLASSES and not metal) or (sign and beside in _STUFFS)
+        named = beside in _CLASSES and not _says_little(text, *phrase[place + 1 : place + 3])
+        named = named or (sign and beside in _STUFFS)
         named = named or (bulk and (beside in _HOSTS or bool(_DOPED.match(text, piece.end))))
         if Kind.PACKING in kinds and head in _WHOLE and _owned(phrase, place):
             continue
@@ -275,32 +280,37 @@ def _head(text: str, phrase: list[Piece]) -> Kind:
     """
     head = of = Kind.NOTHING
     used = -2
-    for piece, behind in zip_longest(phrase, phrase[1:]):
-        if piece.kind is Kind.TAIL:
+    for place, piece in enumerate(phrase):
+        start, end, kind = piece
+        if kind is Kind.TAIL:
             break
-        if piece.kind is Kind.TURN or (piece.kind is Kind.UNKNOWN and is_cjk(text[piece.start])):
+        if kind is Kind.TURN or (kind is Kind.UNKNOWN and is_cjk(text[start])):
             head = of = Kind.NOTHING
-        if piece.kind in _STUFFS and _COATED.match(text, piece.end):
-            continue
-        if _says_little(text, piece, behind) or (head is Kind.GOODS and _dose(text, piece)):
-            continue
-        if of is Kind.STUFF and piece.kind is Kind.FORM and _SALT.fullmatch(text, *piece[:2]):
-            head = of = Kind.BULK
-            continue
-        grains = head is Kind.BULK and text[piece.start : piece.end] in _GRAINS
-        if piece.kind in _NAMES and not grains:
-            head = _next(head, piece.kind, of)
-        if used >= piece.start - 1 and piece.kind in _SHAPED:
-            head = Kind.GOODS
-        used = piece.end if piece.kind is Kind.USE else -2
-        kept = of is Kind.STUFF or piece.kind is Kind.FORM
-        of = _MADE_OF.get(piece.kind, of if kept else Kind.NOTHING)
+        if kind in _NAMES:
+            if _describes(text, phrase, place, head):
+                continue
+            if kind is Kind.FORM and of is Kind.STUFF and _SALT.fullmatch(text, start, end):
+                head = of = Kind.BULK
+                continue
+            if head is not Kind.BULK or text[start:end] not in _GRAINS:
+                head = _next(head, kind, of)
+            if used >= start - 1 and kind in _SHAPED:
+                head = Kind.GOODS
+        used = end if kind is Kind.USE else -2
+        kept = of is Kind.STUFF or kind is Kind.FORM
+        of = _MADE_OF.get(kind, of if kept else Kind.NOTHING)
     return head
 
 
-def _dose(text: str, piece: Piece) -> bool:
-    """Whether a word says in what a medicine comes, where a medicine stands before it."""
-    return text[piece.start : piece.end] in ("tablet", "tablets", "tabletten", "錠剤")
+def _describes(text: str, phrase: list[Piece], place: int, head: Kind) -> bool:
+    """Whether a name is but a quality of other goods, or what a medicine comes in."""
+    start, end, kind = phrase[place]
+    if kind in _STUFFS:
+        return _COATED.match(text, end) is not None
+    if kind is not Kind.FORM:
+        return False
+    dose = head is Kind.GOODS and text[start:end] in _DOSES
+    return dose or _says_little(text, *phrase[place : place + 2])
 
 
 def _says_little(text: str, piece: Piece, behind: Piece | None = None) -> bool:
@@ -308,9 +318,12 @@ def _says_little(text: str, piece: Piece, behind: Piece | None = None) -> bool:
 
     `metal` before goods (metal zipper); `master` and the like where no other such word follows.
     """
-    if piece.kind is Kind.FORM and text[piece.start : piece.end] in _WEAK:
+    if piece.kind is not Kind.FORM:
+        return False
+    said = text[piece.start : piece.end]
+    if said in _WEAK:
         return behind is None or behind.kind is not Kind.FORM
-    if behind is None or text[piece.start : piece.end] not in ("metal", "金属"):
+    if behind is None or said not in ("metal", "金属"):
         return False
     return behind.kind is Kind.GOODS and behind.start <= piece.end + 1
 

@@ -11,7 +11,10 @@ from services.classification.text import fold
 
 Found = tuple[int, int, str, tuple[str, ...]]
 """Start, end, symbol, and what else the place says (alloy, compound)."""
-_PURITY = r"\d(?:\.\d)?n\d?(?![a-z])|[(\[]?9\d\.\d+|[(\[:]? ?\d+(?:\.\d+)? ?(?:wt ?)?%|[≥>≤<=]"
+_PURITY = (
+    r"\d(?:\.\d)?n\d?(?![a-z])|[(\[]?9\d\.\d+|"
+    r"[(\[:]? ?\d+(?:\.\d+)?(?: \d+(?:\.\d+)?)? ?(?:wt ?)?%|[≥>≤<=]"
+)
 _END = r"(?![a-z0-9])"
 _METAL = (
     r"metals?(?! (?:detector|halide|working|work|ware|case|box|housing|frame|part|bracket|cover|"

@@ -64,7 +64,7 @@ def weigh(vocabulary: Vocabulary, reading: Reading, known: Collection[str]) -> E
     found = pieces(vocabulary, text, sure, loose)
     works = "head:equipment" in known or "head:software" in known
     civil = works and ("civil_purpose" in known or "for:civil_purpose" in known)
-    pure = "purity" in known or _PURE.search(text) is not None
+    pure = "purity" in known or ("99" in text and _PURE.search(text) is not None)
     return evidence(text, found, firm=civil or not _GENERAL.isdisjoint(known), pure=pure)
 
 
