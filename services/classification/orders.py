@@ -303,8 +303,7 @@ def _with_finding(
 
     `items`: the line on each day that counts. What the code means on the gravest is what it means.
     """
-    code = None if finding.code in (None, NONE) else finding.code
-    found = [code_verdict(regime, code, item, packs) for item in items]
+    found = [code_verdict(regime, finding.code, item, packs) for item in items]
     stated = max(found, key=lambda each: each.decision.gravity)
     uncertain = verdict.decision is Verdict.REVIEW or verdict.status is Status.STALE
     graver = stated.decision.gravity >= verdict.decision.gravity
