@@ -248,13 +248,14 @@ def entry_of(compiled: Compiled, code: str) -> Entry | None:
 
 
 def _uncertain(key: str, pack: Pack, draft: Draft, codes: list[str], record: Record) -> None:
-    source = Cited(citation="design: a code listed anywhere is a signal of risk", tag="J")
-    declared = ", ".join(sorted(set(codes)))
-    text = f"code {declared} is declared, but the words place the goods nowhere in this list"
-    record.reasons.append(
-        cited(key, pack, source, "declared", "CLASSIFICATION_UNCERTAIN", text, "missing")
-    )
-    record.missing.append("what the goods of the declared code are under this list")
+    if not record.terse:
+        source = Cited(citation="design: a code listed anywhere is a signal of risk", tag="J")
+        declared = ", ".join(sorted(set(codes)))
+        text = f"code {declared} is declared, but the words place the goods nowhere in this list"
+        record.reasons.append(
+            cited(key, pack, source, "declared", "CLASSIFICATION_UNCERTAIN", text, "missing")
+        )
+        record.missing.append("what the goods of the declared code are under this list")
     draft.decision, draft.status, draft.license_type = V.REVIEW, Status.UNKNOWN, LicenseType.UNKNOWN
     draft.decided = False
 

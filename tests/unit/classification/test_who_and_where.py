@@ -188,6 +188,13 @@ def test_goods_without_rare_earths_are_not_told_to_contain_them(key: str) -> Non
     assert [r.code for r in reasons if r.regime == key] == ["NOT_NAMED"]
 
 
+def test_a_regime_that_does_not_reach_an_order_asks_nothing_of_it() -> None:
+    item = line("Ion exchange resin", exporter_country="US", origin="US",
+                declared={"us": "2B350"})  # fmt: skip
+    asked = [r.regime for r in classify(item, BOTH).reasons if r.effect == "missing"]
+    assert not {"CN", "CN-GAZETTED", "EU"} & set(asked)
+
+
 def test_a_regime_that_may_or_may_not_reach_does_not_apply_yet() -> None:
     found = classify(line(TERFENOL, origin=None, destination="VN"), BOTH).regimes["US"]
     assert (found.applies, found.subject_to_ear) == (False, None)
