@@ -121,5 +121,8 @@ def _print_unjudged(report: Any) -> None:
         typer.echo(
             f"{len(report.engine_changes)} records of other engines are not judged by theirs"
         )
+    if report.pruned:
+        typer.echo(f"records before {report.pruned} were removed: an order that began there is "
+                   "not whole, and may differ")  # fmt: skip
     if report.outside:
         typer.echo(f"{report.outside} findings are of another time than was asked about")

@@ -59,9 +59,15 @@ class ChainCheck:
         index = self.by_cause.get(offset)
         return None if index is None else (index, _LINK.unpack(self.by_index[index])[1].hex())
 
-    def check(self, held_back: dict[int, bytes]) -> None:
-        """Check links and gaps. At `held_back` indexes stands a release that was never sent."""
+    def check(self, held_back: dict[int, bytes], *, pruned: bool = False) -> None:
+        """Check links and gaps. At `held_back` indexes stands a release that was never sent.
+
+        Where retention took what came first, nothing stands before the first that is left.
+        """
+        first = min(self.by_index, default=0) if pruned else 0
         for index, packed in sorted(self.by_index.items()):
+            if index == first > 0:
+                continue
             _, prev, at = _LINK.unpack(packed)
             before = _GENESIS if index == 0 else self._sha256(index - 1, held_back)
             if before is None:

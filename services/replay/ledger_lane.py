@@ -86,7 +86,7 @@ class _Run:
         lane.findings += self._archive.findings[before:]
 
     def _compare_own(self) -> None:
-        found = compare(self._lane.own, self._archive.end(*self._own), ())
+        found = compare(self._lane.own, self._archive.span(self._own), ())
         self._lane.in_flight += len(found.in_flight)
         self._lane.findings += findings_of(found, self._own, self._own)
         self._lane.findings += tail_findings(self._archive, found, self._own, self._own, found.last)

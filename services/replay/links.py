@@ -73,8 +73,11 @@ class Compared:
     """The last cause of which anything is recorded."""
 
 
-def compare(link: Link, source_end: int, excused: Container[bytes]) -> Compared:
-    """Compare a link. `excused` outputs were held back by the runtime, on record."""
+def compare(link: Link, source: range, excused: Container[bytes]) -> Compared:
+    """Compare a link, of whose source these offsets are there: none ahead yet, none pruned.
+
+    `excused` outputs were held back by the runtime, on record.
+    """
     said = set(link.expected)
     heard: set[tuple[int, bytes]] = set()
     found = Compared()
@@ -84,9 +87,9 @@ def compare(link: Link, source_end: int, excused: Container[bytes]) -> Compared:
         found.last = max(found.last, cause)
         if (cause, digest) in said:
             heard.add((cause, digest))
-        elif cause >= source_end:
+        elif cause >= source.stop:
             found.ahead.append((offset, cause))
-        else:
+        elif cause >= source.start or cause < 0:
             found.added.append((offset, cause))
     for cause, digest in link.expected:
         if (cause, digest) in heard or digest in excused:

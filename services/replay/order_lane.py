@@ -34,7 +34,7 @@ from services.replay.reading import Archive, said, said_by
 from services.replay.rederive import Asked, Rederived, Sensors
 from services.replay.stages import CLASSIFICATION, DETERMINE, GATE, LEDGER, OWN
 from services.replay.stream import Stream, batches
-from services.replay.tails import tail_findings
+from services.replay.tails import not_pruned, tail_findings
 from services.runtime.codec import Raw, Read, read
 from services.runtime.murmur import partition_of
 from services.runtime.stage import output_of
@@ -335,9 +335,8 @@ class OrderVerifier:
             for each in _RELEASE.iter_unpack(self._released.get(name, b""))
         ]
         digests = {digest for digest, _, _ in held_back}
-        source_end = self._archive.end
         found = {
-            name: compare(link, source_end(*name.source), digests)
+            name: compare(link, self._archive.span(name.source), digests)
             for name, link in self._links.items()
         }
         spoke = max((each.last for name, each in found.items()
@@ -345,7 +344,8 @@ class OrderVerifier:
         for name, compared in (*found.items(), *self._ahead.items()):
             own = name[0] == (CHECKS.name, self.at)
             self._tell(name, compared, spoke if own else NO_CAUSE)
-        self._chain.check({index: sha256 for _, index, sha256 in held_back})
+        pruned = self._archive.begin(DECISIONS.name, self.at) > 0
+        self._chain.check({index: sha256 for _, index, sha256 in held_back}, pruned=pruned)
         self.lane.findings += self._chain.findings
         self._unanswered(orders, CLASSIFIED.name, ORDERS.name, CLASSIFICATION)
         self._unanswered(classified, CHECKS.name, CLASSIFIED.name, DETERMINE)
@@ -353,6 +353,8 @@ class OrderVerifier:
     def _tell(self, name: tuple[Place, Place], found: Compared, spoke: int) -> None:
         """Count and tell of a link. `spoke` is the last offset of its source that was answered."""
         source, target = name
+        found.missing = not_pruned(self._archive, found.missing, source, target)
+        found.in_flight = not_pruned(self._archive, found.in_flight, source, target)
         self.lane.in_flight += len(found.in_flight)
         self.lane.ahead += len(found.ahead)
         self.lane.unjudged += [at(target, offset) for offset, _ in found.ahead]
@@ -361,17 +363,14 @@ class OrderVerifier:
 
     def _unanswered(self, stream: Stream, target: str, topic: str, writer: str) -> None:
         answered = self._answered[target]
-        found = Compared(last=self._last_cause[target])
-        for offset in stream.speaking:
-            if offset < len(answered) and answered[offset]:
-                continue
-            if offset > found.last:
-                found.in_flight.append(offset)
-            else:
-                place = f"{topic}/{self.at}/{offset}"
-                text = f"{writer} did not answer it"
-                self.lane.findings.append(Finding("missing", place, text, record=place))
-        self._tell(((topic, self.at), (target, self.at)), found, NO_CAUSE)
+        source, last = (topic, self.at), self._last_cause[target]
+        silent = [each for each in stream.speaking if each >= len(answered) or not answered[each]]
+        past = [offset for offset in silent if offset <= last]
+        for offset in not_pruned(self._archive, past, source, (target, self.at)):
+            place, text = at(source, offset), f"{writer} did not answer it"
+            self.lane.findings.append(Finding("missing", place, text, record=place))
+        found = Compared(in_flight=[offset for offset in silent if offset > last])
+        self._tell((source, (target, self.at)), found, NO_CAUSE)
 
     def _wrong(self, row: Raw, text: str) -> None:
         self.lane.findings.append(origin_fault(row, text))

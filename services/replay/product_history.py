@@ -22,6 +22,8 @@ class ProductHistory:
     known: dict[str, list[tuple[Stamp, Product]]] = field(default_factory=dict)
     moments: dict[tuple[int, int], int] = field(default_factory=dict)
     """By partition and offset: when the record there was written (ms)."""
+    begins: dict[int, int] = field(default_factory=dict)
+    """The first offset of each partition: what is before it was pruned."""
     _cache: tuple[dict[str, int], Products] | None = None
     _read_at: tuple[dict[str, int], int | None] | None = None
 
@@ -42,7 +44,7 @@ class ProductHistory:
             found = [
                 self.moments.get((int(partition), end - 1))
                 for partition, end in vector.items()
-                if end
+                if end > self.begins.get(int(partition), 0)
             ]
             last = None if None in found else max(filter(None, found), default=0)
             self._read_at = (vector, last)
@@ -79,6 +81,7 @@ def product_history(archive: Archive) -> ProductHistory:
     found = ProductHistory()
     partitions = archive.partitions(PRODUCTS.name)
     for at in range(partitions):
+        found.begins[at] = archive.begin(PRODUCTS.name, at)
         for row in archive.rows(PRODUCTS.name, at):
             raw = row
             event = read(raw, partitions).record.event

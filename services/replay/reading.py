@@ -16,7 +16,7 @@ from services.classification.policy import PolicyError
 from services.replay.errors import ArchiveError, Finding
 from services.replay.manifest import Entry, Manifest, Place, read_manifest
 from services.replay.policies import Policies
-from services.replay.segments import day_of, record_digest, rows_of, rows_with_digests
+from services.replay.segments import day_of, end_of_day, record_digest, rows_of, rows_with_digests
 from services.replay.stages import GateSettings
 from services.runtime.codec import Raw, Send
 
@@ -94,8 +94,33 @@ class Archive:
 
     def end(self, topic: str, partition: int) -> int:
         """The offset after the last archived."""
+        return self._ends.get((topic, partition), 0)
+
+    def begin(self, topic: str, partition: int) -> int:
+        """The first offset that retention left; 0 where it took none."""
         found = self.segments.get((topic, partition), [])
-        return int(found[-1]["end"]) if found else 0
+        return int(found[0]["first"]) if found else self.end(topic, partition)
+
+    def pruned_until(self, place: Place) -> int:
+        """The end of the last day (ms) from which retention took records; 0 where it took none."""
+        return self._pruned_until.get(place, 0)
+
+    @cached_property
+    def _pruned_until(self) -> dict[Place, int]:
+        gone = self.manifest.pruned
+        return {
+            (entry["topic"], entry["partition"]): end_of_day(entry["last_day"])
+            for entry in self.manifest.of_kind("segment")
+            if entry["path"] in gone
+        }
+
+    def span(self, place: Place) -> range:
+        """The offsets of a partition that are there."""
+        return range(self.begin(*place), self.end(*place))
+
+    @cached_property
+    def _ends(self) -> dict[Place, int]:
+        return self.manifest.ends()
 
     def last_ms(self, place: Place) -> int:
         """When the last archived record of a partition was written; 0 where that is not known."""

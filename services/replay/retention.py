@@ -7,11 +7,14 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.topics import LICENSES, PRODUCTS, REFERENCE
 from services.classification.source import load_model
 from services.replay.errors import ArchiveError, Finding
 from services.replay.manifest import Entry, Manifest
 
 SOURCE: Final = "policy/retention.yaml"
+STANDING: Final = (PRODUCTS.name, REFERENCE.name, LICENSES.name)
+"""However old, what is recorded there may be what today's orders and balances rest on."""
 
 
 class Period(BaseModel):
@@ -67,7 +70,9 @@ def prunable(manifest: Manifest, today: date, before: date | None = None) -> Pru
         raise ArchiveError(f"records from {keep_from} on must be kept; nothing is removed")
     limit = before or keep_from
     chosen = []
-    for entries in manifest.segments().values():
+    for (topic, _), entries in manifest.segments().items():
+        if topic in STANDING:
+            continue
         for entry in entries:
             if date.fromisoformat(entry["last_day"]) >= limit:
                 break

@@ -4,7 +4,7 @@ import hashlib
 import os
 import struct
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -50,6 +50,12 @@ def record_digest(raw: Raw) -> bytes:
 def day_of(timestamp_ms: int) -> str:
     """The UTC day of a record, as paths and the manifest name it."""
     return datetime.fromtimestamp(timestamp_ms / 1000, UTC).date().isoformat()
+
+
+def end_of_day(day: str) -> int:
+    """The first moment (ms) after a UTC day."""
+    moment = datetime.fromisoformat(day).replace(tzinfo=UTC) + timedelta(days=1)
+    return round(moment.timestamp() * 1000)
 
 
 def path_of(topic: str, partition: int, day: str, first: int) -> str:

@@ -5,6 +5,8 @@ stage says of it is not there, it was left out, or the stage stood still; both a
 nothing can stand before what led to it.
 """
 
+from bisect import bisect_right
+
 from services.replay.archive import ARCHIVED
 from services.replay.errors import Finding
 from services.replay.links import Compared, at
@@ -15,6 +17,16 @@ LATE_MS = 3_600_000
 SKEW_MS = 60_000
 """How far the clocks of two brokers may be apart."""
 _ROUND = {topic.name: number for number, topic in enumerate(ARCHIVED)}
+
+
+def not_pruned(archive: Archive, causes: list[int], source: Place, target: Place) -> list[int]:
+    """Of causes whose outputs are not there, those whose outputs retention did not take."""
+    limit = archive.pruned_until(target)
+    if not limit or not causes:
+        return causes
+    ordered = sorted(causes)
+    first = bisect_right(ordered, limit, key=lambda each: _moment(archive, at(source, each)) or 0)
+    return ordered[first:]
 
 
 def tail_findings(

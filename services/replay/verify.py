@@ -54,6 +54,8 @@ class Report:
     """Records whose cause is not archived yet: nobody can say whether they are right."""
     outside: int = 0
     """Findings of another time than was asked about."""
+    pruned: str | None = None
+    """The day before which retention removed records: orders that began there are not whole."""
     seconds: float = 0.0
 
     @property
@@ -79,7 +81,7 @@ class Report:
             "segments": self.segments, "records": self.records, "orders": self.orders,
             "decisions": self.decisions, "rederived": self.rederived,
             "in_flight": self.in_flight, "ahead": self.ahead, "unjudged": self.unjudged,
-            "outside": self.outside,
+            "outside": self.outside, "pruned": self.pruned,
             "findings": [each.as_json() for each in self.findings],
             "engine_changes": [each.as_json() for each in self.engine_changes],
             "seconds": round(self.seconds, 3),
@@ -171,6 +173,8 @@ def verify(
         text = f"the entry noted as head {head} is not in it: its end was cut off, or it is another"
         archive.findings.append(Finding("manifest", NAME, text))
     report = Report(str(root), archive.manifest.head)
+    removed = [str(entry["before"].get("day")) for entry in archive.manifest.of_kind("pruned")]
+    report.pruned = max(removed, default=None)
     work = Path(tempfile.mkdtemp(prefix="exportgate-verify-"))
     try:
         (work / "progress").mkdir()
