@@ -145,6 +145,8 @@ def evidence(text: str, found: list[Piece], *, firm: bool, pure: bool) -> Eviden
             for phrase, head in zip(phrases, heads, strict=True)
         ]
     made = Kind.FORM not in heads and Kind.MAKER in kinds
+    if made:  # a part by the maker of finished goods
+        heads = [Kind.GOODS if head is Kind.SHAPE else head for head in heads]
     goods = Kind.GOODS in heads and (
         (";" in text and heads[0] is Kind.GOODS)
         or not any(map(_unnamed, heads, phrases, repeat(text)))

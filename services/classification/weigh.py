@@ -82,6 +82,10 @@ def _paired(vocabulary: Vocabulary, text: str, hit: Hit, kind: Kind) -> Piece:
     return Piece(hit.start, after.end() if after and pair else hit.end, pair or kind)
 
 
+_ONE = re.compile(r"\d in 1(?!\d)")
+"""Several things in one: 3 in 1."""
+
+
 def _sure(hit: Hit, text: str) -> Kind:
     """What a find surely is; NOTHING where the vocabulary may know better."""
     sense = hit.sense
@@ -89,7 +93,7 @@ def _sure(hit: Hit, text: str) -> Kind:
         if sense.name == "purpose_after":
             return Kind.TURN
         opens = sense.name in ("content", "purpose") and text[hit.start : hit.end] not in _INSIDE
-        return Kind.TAIL if opens else Kind.NOTHING
+        return Kind.TAIL if opens and not _ONE.match(text, hit.start - 2) else Kind.NOTHING
     if "generic" in sense.facts:
         return Kind.NOTHING
     named = next((kind for fact, kind in _BY_FACT if fact in sense.facts), Kind.NOTHING)
