@@ -100,7 +100,7 @@ def _breaches(new: dict[str, int]) -> None:
     for which, name in (("other", "What if"), ("base", "As it was")):
         if new[which]:
             OUT.print(f"{name}: {_orders(new[which])} more shipped without a release, at the "
-                      "moment on record: closed above, though it could not have left")  # fmt: skip
+                      "moment on record: counted as closed, though the goods could not have left")  # fmt: skip
 
 
 def _money(value: dict[str, str], of: dict[str, str] | None = None) -> str:
