@@ -16,8 +16,8 @@ from rapidfuzz.distance import OSA
 
 from services.classification import formula
 from services.classification.lexicon import Lexicon, Sense
-from services.classification.phrases import Reading, absent, read_phrase, relate
-from services.classification.roles import Hit
+from services.classification.phrases import Reading, read_phrase, relate
+from services.classification.roles import Hit, absent
 from services.classification.symbols import symbols_of
 from services.classification.text import fold, is_cjk
 from services.classification.wording import content_words, specific

@@ -4,10 +4,9 @@ import re
 from dataclasses import dataclass, field
 
 from services.classification.lexicon import HEADS, Lexicon
-from services.classification.roles import CONTENT, MAIN, PURPOSE, Hit, roles_of
+from services.classification.roles import CONTENT, MAIN, PURPOSE, Hit, absent, roles_of
 from services.classification.text import Folded
 
-_BETWEEN = frozenset(("", "any", "for", "for any", "the"))
 _DIMENSION = re.compile(r"\d ?(?:mm|cm)?\s?[x×*]\s?\d|(?<![a-z])(?:d|dia|ø|φ)\s?\d")
 
 
@@ -47,6 +46,8 @@ class Phrase:
     """Raw material, not magnets, inside something."""
     treated: bool = False
     """It ends with what is done to its material: `NdFeB magnet recycling`."""
+    phosphor: bool = False
+    """It speaks of a phosphor."""
     joined: bool = False
     """It follows the phrase before by `and`."""
 
@@ -54,6 +55,7 @@ class Phrase:
 _SHAPED = frozenset(("shape", "powder", "compound"))
 _LOOSE = ("material", "form")
 _MATERIAL = ("material", "form", "substance")
+_COMPOUNDS = frozenset(("oxide", "compound", "metal"))
 _WORKS = ("equipment", "software", "technology")
 _IMMATERIAL = ("software", "technology")
 """Nothing is built into it: what it holds is what it is about."""
@@ -117,6 +119,7 @@ def read_phrase(
         head, signal, inside,
         loose=loose, built_in=built_in, material=not main.isdisjoint(_LOOSE), works=works,
         packed=packed, treated=bool(hits) and "process" in hits[-1].sense.facts, joined=joined,
+        phosphor=any("phosphor" in hit.sense.facts for hit in hits),
     )  # fmt: skip
 
 
@@ -229,48 +232,11 @@ def _unpacked(hits: list[Hit], roles: list[int]) -> tuple[list[Hit], list[int]]:
     return [hits[place] for place in kept], [roles[place] for place in kept]
 
 
-def absent(lexicon: Lexicon, text: str, hits: list[Hit], place: int) -> bool:
-    """Whether a text says of a find that it is not there: no Dy, dysprosium- and terbium-free."""
-    if _denied(lexicon, text, hits, place):
-        return True
-    if hits[place].sense.kind != "element":
-        return False
-    return any(
-        _together(text, hits, at) and _denied(lexicon, text, hits, other)
-        for at, other in ((place - 1, place - 1), (place, place + 1))
-    )
-
-
-_JOINED = frozenset(("", "/", "and", "und", "&", "、", "or", "oder", "nor", "和", "及", "或", "与"))
-
-
-def _together(text: str, hits: list[Hit], place: int) -> bool:
-    """Whether a find and the next are two elements of one list."""
-    if place < 0 or place + 1 >= len(hits):
-        return False
-    one, two = hits[place], hits[place + 1]
-    return one.sense.kind == two.sense.kind == "element" and (
-        text[one.end : two.start].strip() in _JOINED
-    )
-
-
-def _denied(lexicon: Lexicon, text: str, hits: list[Hit], place: int) -> bool:
-    hit = hits[place]
-    for other in hits[max(0, place - 4) : place]:
-        if other.sense.name == "absence" and text[other.end : hit.start].strip() in _BETWEEN:
-            return True
-    for other in hits[place + 1 : place + 4]:
-        if other.sense.name == "absence_after" and text[hit.end : other.start].strip() == "":
-            rest = text[other.end :].lstrip()
-            if not rest.startswith(lexicon.guard):
-                return True
-    return False
-
-
 def relate(states: list[Phrase], reading: Reading, text: str) -> None:
     """Say how the rare-earth words relate to the goods: `st:` facts."""
     facts = reading.facts
     facts.pop("~role", None)
+    _set_apart(states, facts, text)
     kinds = _kinds(states)
     explicit = [s for s, kind in zip(states, kinds, strict=True) if s.signal and kind in _MATERIAL]
     article = any(kind == "article" for kind in kinds)
@@ -292,7 +258,21 @@ def relate(states: list[Phrase], reading: Reading, text: str) -> None:
         facts["st:works"] = span
     if article:
         _beside_article(states, kinds, explicit, facts, text)
-    elif "cas" in facts or not works:
+    else:
+        _by_itself(states, kinds, explicit, facts, works=works)
+
+
+def _by_itself(
+    states: list[Phrase],
+    kinds: list[str],
+    explicit: list[Phrase],
+    facts: dict[str, tuple[int, int]],
+    *,
+    works: bool,
+) -> None:
+    """Where no article is named: is the rare earth of a form, or bare?"""
+    span = facts["re"]
+    if "cas" in facts or not works:
         formed = explicit or any(kind in ("material", "form") for kind in kinds)
         formed = formed or not facts.keys().isdisjoint(("raw", "purity", "phosphor"))
         formed = formed or {"ndfeb_grade", "re_magnet", "magnet"} <= facts.keys()
@@ -300,6 +280,31 @@ def relate(states: list[Phrase], reading: Reading, text: str) -> None:
         facts["st:strong" if formed else "st:bare"] = span
     elif explicit:
         facts["st:strong"] = span
+    elif "process" not in facts and _vague_works(states, kinds):
+        facts["st:bare"] = span
+
+
+def _vague_works(states: list[Phrase], kinds: list[str]) -> bool:
+    """Whether no word says what equipment is meant, and a rare earth stands by itself: parts."""
+    works = [s for s, kind in zip(states, kinds, strict=True) if kind in _WORKS]
+    vague = all(s.head and "generic" in s.head.sense.facts for s in works)
+    return vague and any(s.signal and not kind for s, kind in zip(states, kinds, strict=True))
+
+
+def _set_apart(states: list[Phrase], facts: dict[str, tuple[int, int]], text: str) -> None:
+    """Take a text for raw material where it names some beside a phosphor."""
+    if "phosphor" in facts and any(_apart(state, text) for state in states):
+        for fact in ("phosphor", "head:phosphor", "re_phosphor"):
+            facts.pop(fact, None)
+
+
+def _apart(state: Phrase, text: str) -> bool:
+    """Whether a phrase names raw material that no phosphor beside it speaks for: Tb4O7."""
+    head = state.head
+    if head is None or not state.signal or state.inside or state.phosphor:
+        return False
+    raw = not _COMPOUNDS.isdisjoint(head.sense.facts) and head.sense.kind in _LOOSE
+    return raw and text[head.end : head.end + 1] not in (":", "(")
 
 
 def _with_aid(

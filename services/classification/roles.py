@@ -3,10 +3,11 @@
 import re
 from typing import NamedTuple
 
-from services.classification.lexicon import Sense
+from services.classification.lexicon import Lexicon, Sense
 
 MAIN, CONTENT, PURPOSE = 0, 1, 2
 _GOODS = frozenset(("form", "material", "substance"))
+_BETWEEN = frozenset(("", "any", "for", "for any", "the"))
 _GAP = 4
 """Characters between two words of one purpose."""
 
@@ -76,3 +77,41 @@ def _back(hits: list[Hit], roles: list[int], place: int) -> None:
         if phosphor or made or hit.sense.kind not in _GOODS or (place == 1 and hit.sense.signal):
             roles[earlier] = PURPOSE
         start = min(start, hit.start)
+
+
+def absent(lexicon: Lexicon, text: str, hits: list[Hit], place: int) -> bool:
+    """Whether a text says of a find that it is not there: no Dy, dysprosium- and terbium-free."""
+    if _denied(lexicon, text, hits, place):
+        return True
+    if hits[place].sense.kind != "element":
+        return False
+    return any(
+        _together(text, hits, at) and _denied(lexicon, text, hits, other)
+        for at, other in ((place - 1, place - 1), (place, place + 1))
+    )
+
+
+_JOINED = frozenset(("", "/", "and", "und", "&", "、", "or", "oder", "nor", "和", "及", "或", "与"))
+
+
+def _together(text: str, hits: list[Hit], place: int) -> bool:
+    """Whether a find and the next are two elements of one list."""
+    if place < 0 or place + 1 >= len(hits):
+        return False
+    one, two = hits[place], hits[place + 1]
+    return one.sense.kind == two.sense.kind == "element" and (
+        text[one.end : two.start].strip() in _JOINED
+    )
+
+
+def _denied(lexicon: Lexicon, text: str, hits: list[Hit], place: int) -> bool:
+    hit = hits[place]
+    for other in hits[max(0, place - 4) : place]:
+        if other.sense.name == "absence" and text[other.end : hit.start].strip() in _BETWEEN:
+            return True
+    for other in hits[place + 1 : place + 4]:
+        if other.sense.name == "absence_after" and text[hit.end : other.start].strip() == "":
+            rest = text[other.end :].lstrip()
+            if not rest.startswith(lexicon.guard):
+                return True
+    return False
