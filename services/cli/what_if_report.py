@@ -99,8 +99,8 @@ def _breaches(new: dict[str, int]) -> None:
     """Shipments keep their moments: what had no release then could not have left."""
     for which, name in (("other", "What if"), ("base", "As it was")):
         if new[which]:
-            OUT.print(f"{name}: {_orders(new[which])} more shipped without a release, at the "
-                      "moment on record: counted as closed, though the goods could not have left")  # fmt: skip
+            more = f"{_orders(new[which])} more shipped without a release"
+            OUT.print(f"{name}: {more}: counted as closed, though the goods could not have left")
 
 
 def _money(value: dict[str, str], of: dict[str, str] | None = None) -> str:
