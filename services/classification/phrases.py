@@ -55,7 +55,9 @@ class Phrase:
 _SHAPED = frozenset(("shape", "powder", "compound"))
 _LOOSE = ("material", "form")
 _MATERIAL = ("material", "form", "substance")
+_MIXED = frozenset(("re_generic", "prnd"))
 _COMPOUNDS = frozenset(("oxide", "compound", "metal"))
+_FORMS = _COMPOUNDS | {"alloy"}
 _WORKS = ("equipment", "software", "technology")
 _IMMATERIAL = ("software", "technology")
 """Nothing is built into it: what it holds is what it is about."""
@@ -202,17 +204,20 @@ def _inner_head(hits: list[Hit], roles: list[int]) -> Hit | None:
 
 
 def _raw(hits: list[Hit], roles: list[int], reading: Reading, absent: set[tuple[int, int]]) -> None:
-    """`raw:dy` where an element by name stands in a phrase about material, not about magnets."""
+    """`raw:dy` where an element by name stands in a phrase about material, not about magnets.
+
+    `raw:re_generic`, `raw:prnd` where the phrase names a compound or metal of rare earths so.
+    """
+    formed = any(not _FORMS.isdisjoint(hit.sense.facts) for hit in hits)
     for hit, role in zip(hits, roles, strict=True):
         sense = hit.sense
         span = (hit.start, hit.end)
-        if (
-            role != PURPOSE
-            and span not in absent
-            and (sense.kind == "element" or (sense.kind == "material" and "raw" in sense.facts))
-            and "re_magnet" not in sense.facts
-        ):
+        if role == PURPOSE or span in absent or "re_magnet" in sense.facts:
+            continue
+        if sense.kind == "element" or (sense.kind == "material" and "raw" in sense.facts):
             reading.add(tuple(f for f in sense.facts if len(f) <= 2), span, "raw:")
+        if formed and not _MIXED.isdisjoint(sense.facts):
+            reading.add(tuple(sorted(_MIXED.intersection(sense.facts))), span, "raw:")
 
 
 def _unpacked(hits: list[Hit], roles: list[int]) -> tuple[list[Hit], list[int]]:
