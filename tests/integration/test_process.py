@@ -94,7 +94,7 @@ def test_a_tied_process_ends_with_the_one_that_started_it(tmp_path: Path) -> Non
         f"tied = Background('tied', {WAITS!r}, pathlib.Path({str(tmp_path)!r}), tied=True);"
         "tied.launch();"
         "cmdline = pathlib.Path(f'/proc/{tied.pid}/cmdline');"
-        "wait_until(lambda: b'pdeathsig' not in cmdline.read_bytes(), 10);"
+        "wait_until(lambda: (now := cmdline.read_bytes()) and b'pdeathsig' not in now, 10);"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     ended = subprocess.run([sys.executable, "-c", script], check=False, timeout=20)
