@@ -20,15 +20,14 @@ def write(path: Path, known: Mapping[str, Any]) -> Path:
     return path
 
 
-def read(path: Path) -> Iterator[Row]:
-    """Read what was written."""
+def read(path: Path) -> Iterator[Any]:
+    """Read what was written one by one."""
     with path.open("rb") as file:
         while True:
             try:
-                row: Row = pickle.load(file)  # noqa: S301 - our own, written a moment ago
+                yield pickle.load(file)  # noqa: S301 - our own, written a moment ago
             except EOFError:
                 return
-            yield row
 
 
 def side_by_side(*sources: Iterable[Row]) -> Iterator[tuple[str, list[Any]]]:

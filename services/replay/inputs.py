@@ -15,6 +15,7 @@ from schemas.checks import OfficerDecided, RecheckWanted
 from schemas.envelope import read_headers
 from schemas.events import BY_MODEL, decode, encode
 from schemas.topics import CHECKS, LICENSES, ORDERS, PRODUCTS, Topic
+from services.replay import in_order
 from services.replay.errors import ArchiveError
 from services.replay.reading import DAMAGED, Archive
 from services.replay.simulate import Input
@@ -124,13 +125,7 @@ def word_of(said: Input, number: int) -> Word:
 
 def words_in(spooled: Spool) -> Iterator[Word]:
     """Read a spool."""
-    with spooled.path.open("rb") as file:
-        while True:
-            try:
-                word: Word = pickle.load(file)  # noqa: S301 - our own, written a moment ago
-            except EOFError:
-                return
-            yield word
+    yield from in_order.read(spooled.path)
 
 
 def heard(word: Word) -> Input:

@@ -14,7 +14,7 @@ from services.replay.archive import (
     open_to_append,
     segment_entry,
 )
-from services.replay.manifest import NAME, Manifest, read_manifest
+from services.replay.manifest import NAME, Entry, Manifest, read_manifest
 from services.replay.segments import rows_of
 from services.runtime.codec import Raw
 from tests.support.years import SETTINGS, Years
@@ -95,3 +95,14 @@ def find(root: Path, wanted: Callable[[Raw], bool]) -> tuple[str, Raw]:
                 if wanted(raw):
                     return entry["path"], raw
     raise AssertionError("no such record")
+
+
+def rewritten(root: Path, change: Callable[[Entry], list[Entry]]) -> None:
+    """Write the manifest anew, each entry as `change` has it, linked as it must be."""
+    entries = read_manifest(root).entries
+    (root / NAME).unlink()
+    manifest = Manifest(root)
+    for entry in entries:
+        bare = {name: entry[name] for name in entry if name not in ("index", "prev", "digest")}
+        for each in change(bare):
+            manifest.append(each)

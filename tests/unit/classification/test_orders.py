@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from schemas.checks import OrderClassified
 from schemas.classification import ProductRef, Verdict
 from schemas.events import encode
 from schemas.orders import Finding, Order, OrderPlaced, RecheckRequested
@@ -216,7 +217,9 @@ def test_a_day_is_a_day_in_each_zone() -> None:
 )
 def test_the_first_and_last_moments_stop_nothing(moment: datetime) -> None:
     order = OrderPlaced.model_validate({**ORDER, "lines": [LINE]})
-    classified(order, Classifier(PACKS), None, moment)
+    found = OrderClassified.model_validate_json(classified(order, Classifier(PACKS), None, moment))
+    assert found.as_of == moment
+    assert found.lines[0].regimes.keys() == PACKS.keys.keys()
 
 
 def test_the_end_user_of_a_document_is_a_party() -> None:

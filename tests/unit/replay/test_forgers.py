@@ -11,11 +11,11 @@ import pytest
 from schemas.topics import CHECKS, CLASSIFIED, DECISIONS, LICENSES, ORDERS
 from services.replay.archive import segment_entry
 from services.replay.errors import ArchiveError, Finding
-from services.replay.manifest import NAME, Entry, Manifest, read_manifest
+from services.replay.manifest import Entry, read_manifest
 from services.replay.reading import open_archive
 from services.replay.verify import verify
 from services.runtime.codec import Raw
-from tests.support.archives import find, header, resigned
+from tests.support.archives import find, header, resigned, rewritten
 
 ASSESSED = "exportgate.order.assessed.v1"
 CANCELLED = "exportgate.order.cancelled.v1"
@@ -27,17 +27,6 @@ REQUESTED = "exportgate.reservation.requested.v1"
 def found(root: Path) -> list[Finding]:
     """What is wrong, looked for in this process."""
     return verify(root, processes=1).findings
-
-
-def rewritten(root: Path, change: Callable[[Entry], list[Entry]]) -> None:
-    """Write the manifest anew, each entry as `change` has it, linked as it must be."""
-    entries = read_manifest(root).entries
-    (root / NAME).unlink()
-    manifest = Manifest(root)
-    for entry in entries:
-        bare = {name: entry[name] for name in entry if name not in ("index", "prev", "digest")}
-        for each in change(bare):
-            manifest.append(each)
 
 
 def rows(root: Path, topic: str, partition: int) -> list[Raw]:

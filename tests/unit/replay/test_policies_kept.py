@@ -12,10 +12,11 @@ import pytest
 
 from services.replay.archive import note_settings, open_to_append
 from services.replay.errors import Finding
-from services.replay.manifest import NAME, Entry, Manifest, read_manifest
+from services.replay.manifest import Entry, read_manifest
 from services.replay.policies import STRATEGY
 from services.replay.segments import policy_path
 from services.replay.verify import verify
+from tests.support.archives import rewritten
 from tests.support.years import SETTINGS
 
 ANY_OFFSET = {str(at): 0 for at in range(12)}
@@ -23,17 +24,6 @@ ANY_OFFSET = {str(at): 0 for at in range(12)}
 
 def found(root: Path) -> list[Finding]:
     return verify(root, processes=1).findings
-
-
-def rewritten(root: Path, change: Callable[[Entry], list[Entry]]) -> None:
-    """Write the manifest anew, each entry as `change` has it, linked as it must be."""
-    entries = read_manifest(root).entries
-    (root / NAME).unlink()
-    manifest = Manifest(root)
-    for entry in entries:
-        bare = {name: entry[name] for name in entry if name not in ("index", "prev", "digest")}
-        for each in change(bare):
-            manifest.append(each)
 
 
 def with_texts(root: Path, change: Callable[[dict[str, str]], None]) -> Callable[[Entry], Any]:
